@@ -1,0 +1,1 @@
+"""Run the same samples through several arms and say how much of the gap closed, with honest error bars."""

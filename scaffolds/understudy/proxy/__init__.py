@@ -1,0 +1,1 @@
+"""Any scaffold as an OpenAI-compatible endpoint."""

@@ -1,0 +1,1 @@
+"""MCP servers that help small local models: thinking, docs, testing."""

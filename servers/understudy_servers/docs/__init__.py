@@ -1,0 +1,1 @@
+"""Documentation of the exact versions a project has installed or locked."""

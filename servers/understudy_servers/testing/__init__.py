@@ -1,0 +1,1 @@
+"""A verifier that is warm, sandboxed, and makes a pass prove itself."""
