@@ -1,0 +1,1 @@
+"""Scaffolds that help a small local model: composable, budgeted, traced."""

@@ -1,0 +1,50 @@
+"""What a scaffold returns: an answer, and the verdict of the visible check where there was one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from understudy.problem import ToolCall
+
+Word = Literal["passed", "failed", "tampered", "timeout", "crashed", "no_tests", "malformed", "unverified"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One failing call, as structured fields that a prompt builder can use."""
+
+    call: str = ""
+    expected: str = ""
+    actual: str = ""
+    error: str = ""
+    test: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The word of the visible check. `accepted` is true only for a proved pass."""
+
+    accepted: bool
+    word: Word
+    feedback: str = ""
+    """One or two sentences that a model can act on."""
+    failures: tuple[Failure, ...] = ()
+    proof: tuple[str, ...] = ()
+    """What was done to prove a pass, such as "canaries" or "split"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a scaffold returns."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    value: str | None = None
+    verdict: Verdict | None = None
+    agreement: float | None = None
+    """Share of the votes that agree with this answer, from 0 to 1, where there was a vote."""
+    stopped: str | None = None
+    """Why the scaffold ended early: "budget", "stale", "tries" …; None when it did not."""
+    complete: bool = True
+    """False when the text ended because `max_tokens` ran out."""

@@ -1,0 +1,258 @@
+"""The only door from a scaffold to models, tool servers, checks, budget, trace and randomness.
+
+Scaffolds import no client and open no socket, so what a context does not meter does not happen.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+from understudy import checks
+from understudy.answer import Answer, Verdict
+from understudy.budget import Meter, TokenPrice
+from understudy.errors import MissingCheck, MissingRole, ModelError, ServerError, UnderstudyError
+from understudy.model import Completion, Model, Request, Sampling
+from understudy.problem import Problem, Tool
+from understudy.trace import Event, Trace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """What a server's tool answered."""
+
+    text: str
+    data: Mapping[str, Any] | None = field(default=None, hash=False)
+    """Structured content, where the tool gives it."""
+    is_error: bool = False
+
+
+class Server(Protocol):
+    """A connected tool server."""
+
+    async def tools(self) -> tuple[Tool, ...]:
+        """List what the server offers to a model."""
+
+    async def call(
+        self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any] | None = None
+    ) -> ToolResult:
+        """Call a tool. `meta` comes from the host and never from a model.
+
+        Raises:
+            ServerError: The server failed; this says nothing about the arguments.
+        """
+
+
+class Cache(Protocol):
+    """Completions that were paid for already."""
+
+    def get(self, key: str) -> Completion | None:
+        """Return what `put` was given for this key, if anything."""
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep a completion durably before it is used, so that nothing acknowledged is paid twice."""
+
+
+def request_key(path: str, model: str, request: Request) -> str:
+    """Key the response cache: where in the scaffold, which model, and everything that is sent."""
+    sent = json.dumps([path, model, asdict(request)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(sent.encode()).hexdigest()
+
+
+def call_seed(seed: int, path: str) -> int:
+    """Derive the seed of one call, 31 bits (llama.cpp and vLLM read seeds as 32-bit integers)."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{path}".encode()).digest()[:4], "big") >> 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The doors of one problem, seen from one place (role and path) in a scaffold."""
+
+    models: Mapping[str, Model]
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    meter: Meter
+    trace: Trace
+    cache: Cache | None = None
+    price: Callable[[str], TokenPrice | None] = lambda name: None
+    """Model spec -> its price, None where unknown."""
+    seed: int = 0
+    """One number for this problem and epoch; every call's seed is derived from it and the call's path."""
+    role: str = "local"
+    path: str = ""
+
+    def on(self, role: str) -> "Context":
+        """The same context with another role's model behind `generate`."""
+        return replace(self, role=role)
+
+    def at(self, step: str | int) -> "Context":
+        """The same context, one step further down the path."""
+        return replace(self, path=f"{self.path}/{step}" if self.path else str(step))
+
+    def sampled(self, temperature: float, top_p: float | None = None) -> Sampling:
+        """Sampling for a call from here, seeded by the path."""
+        return Sampling(temperature=temperature, top_p=top_p, seed=call_seed(self.seed, self.path))
+
+    def random(self) -> random.Random:
+        """A source of randomness that repeats with the run's seed and the path."""
+        return random.Random(call_seed(self.seed, f"{self.path}#random"))
+
+    @property
+    def model(self) -> Model:
+        """The model bound to the current role.
+
+        Raises:
+            MissingRole: No model is bound to it.
+        """
+        try:
+            return self.models[self.role]
+        except KeyError:
+            raise MissingRole(self.role, tuple(self.models)) from None
+
+    async def generate(self, request: Request) -> Completion:
+        """Draw a completion from the current role's model: reserved, cached, settled and traced.
+
+        Raises:
+            BudgetExceeded: The call could cross a cap, so it was not made.
+            ModelError: No completion exists.
+        """
+        model = self.model
+        key = request_key(self.path, model.name, request)
+        began = self.trace.now()
+        kept = self.cache.get(key) if self.cache else None
+        if kept is not None:
+            # Replayed at its price: a resumed run reports and caps the same spend as one that was never interrupted.
+            reservation = self.meter.reserve(request, self.price(model.name), model=model.name)
+            usd = self._settle(reservation, kept, model)
+            self._traced(request, kept, usd, began, cached=True)
+            return kept
+        reservation = self.meter.reserve(request, self.price(model.name), model=model.name)
+        try:
+            completion = await model.generate(request)
+            if self.cache:
+                self.cache.put(key, completion)
+        except ModelError as error:
+            # A call that was refused cost nothing; one whose response was lost may have been billed.
+            self._lost(reservation, error)
+            self._failed("generate", model.name, error, began)
+            raise
+        except BaseException:
+            self.meter.settle(reservation, None, None)
+            raise
+        usd = self._settle(reservation, completion, model)
+        self._traced(request, completion, usd, began, cached=False)
+        return completion
+
+    async def check(self, problem: Problem, answer: Answer) -> Verdict:
+        """Ask the problem's visible check about an answer.
+
+        Raises:
+            MissingCheck: The problem has none.
+            ServerError: The testing server failed; this is neither a verdict nor a try.
+        """
+        if problem.check is None:
+            raise MissingCheck("This scaffold")
+        began = self.trace.now()
+        try:
+            verdict = await checks.run(problem, answer, self.servers)
+        except ServerError as error:
+            self._failed("check", "infra_error", error, began)
+            raise
+        self.trace.add(
+            Event(
+                kind="check",
+                path=self.path,
+                name=verdict.word,
+                at_s=began,
+                seconds=self.trace.now() - began,
+                detail={"accepted": verdict.accepted, "feedback": verdict.feedback, "proof": list(verdict.proof)},
+            )
+        )
+        return verdict
+
+    async def call(
+        self, server: str, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any] | None = None
+    ) -> ToolResult:
+        """Call a tool of a server.
+
+        Raises:
+            ServerError: The server is not connected, or it failed.
+        """
+        began = self.trace.now()
+        try:
+            if server not in self.servers:
+                known = ", ".join(map(repr, self.servers)) or "none"
+                raise ServerError(
+                    f"No server {server!r} is connected (connected: {known}). Add it to `servers`.", server=server
+                )
+            result = await self.servers[server].call(tool, arguments, meta=meta)
+        except ServerError as error:
+            self._failed("call", f"{server}.{tool}", error, began)
+            raise
+        self.trace.add(
+            Event(
+                kind="call",
+                path=self.path,
+                name=f"{server}.{tool}",
+                at_s=began,
+                seconds=self.trace.now() - began,
+                detail={"arguments": dict(arguments), "text": result.text, "is_error": result.is_error},
+            )
+        )
+        return result
+
+    def note(self, name: str, **detail: Any) -> None:
+        """Leave a line in the trace: something a reader of it would want to know."""
+        self.trace.add(
+            Event(kind="note", path=self.path, role=self.role, name=name, at_s=self.trace.now(), detail=detail)
+        )
+
+    def _settle(self, reservation: Any, completion: Completion, model: Model) -> float | None:
+        price = self.price(model.name)
+        usd = price.cost(completion.usage) if price else None
+        self.meter.settle(reservation, completion.usage, usd)
+        return usd
+
+    def _lost(self, reservation: Any, error: ModelError) -> None:
+        if getattr(error, "status", None) is not None:
+            self.meter.release(reservation)
+        else:
+            self.meter.settle(reservation, None, None)
+
+    def _traced(
+        self, request: Request, completion: Completion, usd: float | None, began: float, *, cached: bool
+    ) -> None:
+        self.trace.add(
+            Event(
+                kind="generate",
+                path=self.path,
+                role=self.role,
+                name=self.model.name,
+                at_s=began,
+                seconds=self.trace.now() - began,
+                usage=completion.usage,
+                usd=usd,
+                cached=cached,
+                detail={
+                    "messages": [asdict(message) for message in request.messages],
+                    "text": completion.text,
+                    "tool_calls": [asdict(call) for call in completion.tool_calls],
+                    "finish": completion.finish,
+                    "truncated": completion.truncated,
+                },
+            )
+        )
+
+    def _failed(self, kind: Any, name: str, error: UnderstudyError, began: float) -> None:
+        self.trace.add(
+            Event(
+                kind=kind,
+                path=self.path,
+                role=self.role,
+                name=name,
+                at_s=began,
+                seconds=self.trace.now() - began,
+                error=str(error),
+            )
+        )
