@@ -1,4 +1,4 @@
-"""Promises about the code, kept as tests: direction and weight of imports, sizes, words, and where heavy libraries live."""
+"""Promises about the code, kept as tests: direction and weight of imports, sizes, names, homes of heavy libraries."""
 
 import ast
 import json
