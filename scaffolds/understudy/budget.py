@@ -41,21 +41,36 @@ class TokenPrice:
     cache_read: float | None = None
     """None: as `input`."""
     cache_write: float | None = None
+    tiers: tuple[tuple[int, "TokenPrice"], ...] = ()
+    """Long prompts can cost more: (threshold, price), ascending. A prompt of more input tokens than the threshold pays
+    that price for all of its tokens, output included."""
+
+    def at(self, input_tokens: int) -> "TokenPrice":
+        """The price that a prompt of this size pays."""
+        return next((price for over, price in reversed(self.tiers) if input_tokens > over), self)
 
     def cost(self, usage: Usage) -> float | None:
         """Price `usage` in US dollars; None when the server did not report its tokens."""
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
-        read = self.input if self.cache_read is None else self.cache_read
-        write = self.input if self.cache_write is None else self.cache_write
+        paid = self.at(usage.input_tokens)
+        read = paid.input if paid.cache_read is None else paid.cache_read
+        write = paid.input if paid.cache_write is None else paid.cache_write
         plain = max(usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens, 0)
-        total = plain * self.input + usage.cache_read_tokens * read + usage.cache_write_tokens * write
-        return (total + usage.output_tokens * self.output) / 1e6
+        total = plain * paid.input + usage.cache_read_tokens * read + usage.cache_write_tokens * write
+        return (total + usage.output_tokens * paid.output) / 1e6
 
     def most(self, input_tokens: int, output_tokens: int) -> float:
-        """The most that a call of this size may cost, in US dollars."""
-        dearest = max(self.input, self.cache_read or 0.0, self.cache_write or 0.0)
-        return (input_tokens * dearest + output_tokens * self.output) / 1e6
+        """The most that a call of at most this size may cost, in US dollars, whichever tier it falls into."""
+        reachable = [self, *(price for over, price in self.tiers if input_tokens > over)]
+        return (
+            max(
+                input_tokens * max(price.input, price.cache_read or 0.0, price.cache_write or 0.0)
+                + output_tokens * price.output
+                for price in reachable
+            )
+            / 1e6
+        )
 
 
 def most_tokens(request: Request) -> tuple[int, int]:

@@ -13,10 +13,22 @@ from typing import Any, Protocol
 from understudy import checks
 from understudy.answer import Answer, Verdict
 from understudy.budget import Meter, TokenPrice
-from understudy.errors import MissingCheck, MissingRole, ModelError, ServerError, UnderstudyError
+from understudy.errors import (
+    MissingCheck,
+    MissingRole,
+    ModelError,
+    ModelRejected,
+    ModelUnavailable,
+    ServerError,
+    UnderstudyError,
+)
 from understudy.model import Completion, Model, Request, Sampling
 from understudy.problem import Problem, Tool
 from understudy.trace import Event, Trace
+
+LOST_AGAIN = 1
+"""How often a call whose answer was lost is made again. Models wait out refusals themselves, which cost nothing; what
+may have been billed is repeated here, where every repetition has a reservation of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +139,17 @@ class Context:
             usd = self._settle(reservation, kept, model)
             self._traced(request, kept, usd, began, cached=True)
             return kept
+        for _ in range(LOST_AGAIN):
+            try:
+                return await self._draw(model, request, key)
+            except ModelUnavailable as error:
+                if not error.billed:
+                    raise
+        return await self._draw(model, request, key)
+
+    async def _draw(self, model: Model, request: Request, key: str) -> Completion:
+        """Make one call under its own reservation."""
+        began = self.trace.now()
         reservation = self.meter.reserve(request, self.price(model.name), model=model.name)
         try:
             completion = await model.generate(request)
@@ -215,7 +238,7 @@ class Context:
         return usd
 
     def _lost(self, reservation: Any, error: ModelError) -> None:
-        if getattr(error, "status", None) is not None:
+        if isinstance(error, ModelRejected) or (isinstance(error, ModelUnavailable) and not error.billed):
             self.meter.release(reservation)
         else:
             self.meter.settle(reservation, None, None)

@@ -2,7 +2,7 @@
 
 UnderstudyError
 ├── ModelError(model)              no completion exists
-│   ├── ModelUnavailable           refused, timed out, 5xx, rate limited (retry_after); another try may help
+│   ├── ModelUnavailable(reason)   refused, timed out, 5xx, rate limited (retry_after); another try may help
 │   ├── ModelRejected(status)      the request itself is wrong; another try cannot help
 │   └── WindowExceeded             the prompt does not fit the model's window
 ├── MissingCheck                   a scaffold that needs a check was given a problem without one
@@ -12,7 +12,12 @@ UnderstudyError
 ├── ServerError(server)            a tool server failed: neither a verdict nor a try
 ├── SpellingError(text)            a scaffold's spelling does not parse
 └── SpecError(spec)                a model's spec does not parse, or what it names is not there
+    └── MissingKey                 the provider needs a key and the environment holds none
 """
+
+from typing import Literal
+
+Unavailable = Literal["refused", "timeout", "disconnected", "rate_limited", "loading", "server_error"]
 
 
 class UnderstudyError(Exception):
@@ -28,11 +33,22 @@ class ModelError(UnderstudyError):
 
 
 class ModelUnavailable(ModelError):
-    """The model cannot be reached or is overloaded; another try may help."""
+    """The model cannot be reached or is overloaded; another try may help.
 
-    def __init__(self, message: str, *, model: str = "", retry_after_s: float | None = None) -> None:
+    `billed` says that the call may have cost something: the request was sent, and its answer was lost on the way.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str = "",
+        retry_after_s: float | None = None,
+        reason: Unavailable = "server_error",
+        billed: bool = False,
+    ) -> None:
         super().__init__(message, model=model)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.reason, self.billed = retry_after_s, reason, billed
 
 
 class ModelRejected(ModelError):
@@ -109,3 +125,7 @@ class SpellingError(UnderstudyError):
 
 class SpecError(UnderstudyError):
     """The spec of a model does not parse, or what it names is not there."""
+
+
+class MissingKey(SpecError):
+    """The provider needs a key and the environment holds none."""
