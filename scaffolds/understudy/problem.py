@@ -75,6 +75,8 @@ class Reply:
     kind: Literal["text", "code", "files", "calls", "value"] = "text"
     path: str = "solution.py"
     """For `code`: the file that the code block becomes."""
+    before: str = ""
+    """For `code`: text put before the code in that file, such as the imports and the signature that the prompt gave."""
     pattern: str | None = None
     """For `value`: a regular expression; its last match (first group, if any) is the value. None: the last number."""
 
