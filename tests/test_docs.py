@@ -115,6 +115,8 @@ def check_typed(words: list[str]) -> None:
 
 
 def parse(command: click.Command, args: list[str], name: str) -> None:
+    if not args and isinstance(command, click.Group):
+        return
     with command.make_context(name, args, resilient_parsing=False) as context:
         if isinstance(command, click.Group):
             child, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
