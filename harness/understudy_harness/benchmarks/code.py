@@ -1,0 +1,37 @@
+"""Grade code by its hidden tests, in the second testing process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from understudy.answer import Answer
+from understudy.problem import Tests
+from understudy_harness.sample import Grade, Grader, Sample
+
+
+def hidden_tests(
+    files: Mapping[str, str], *, values: bool = False, timeout_s: float = 10.0, framework: str = "pytest"
+) -> dict[str, Any]:
+    """The hidden part of a sample that `grade_code` reads: test files by path, and how to run them.
+
+    Args:
+        files: The tests and whatever they import from a trusted copy. An answer that writes one of them is tampered.
+        values: The tests only compare plain values, so that candidate and tests can be kept in two sandboxes.
+        timeout_s: Wall time for all tests of one answer, in seconds.
+        framework: As the testing server names it.
+    """
+    return {"tests": dict(files), "values": values, "timeout_s": timeout_s, "framework": framework}
+
+
+async def grade_code(sample: Sample, answer: Answer, grader: Grader) -> Grade:
+    """Run a sample's hidden tests on the files of an answer; an answer without code is malformed and nothing runs."""
+    if not any(text.strip() for text in answer.files.values()):
+        return Grade(score=0.0, word="malformed", detail="The reply holds no code.")
+    hidden = sample.hidden
+    tests = Tests(
+        files=hidden["tests"],
+        protected=tuple(hidden["tests"]),
+        framework=hidden["framework"],
+        timeout_s=hidden["timeout_s"],
+        values=hidden["values"],
+    )
+    return await grader.grade(sample, answer, tests)
