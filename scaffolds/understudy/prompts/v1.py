@@ -60,7 +60,7 @@ def docs(messages: Sequence[Message], snippets: Sequence[Snippet]) -> tuple[Mess
     """Put documentation before the question; without snippets, ask as the problem asks."""
     if not snippets:
         return tuple(messages)
-    blocks = [f"{_heading(snippet)}\n{snippet.text.strip()}" for snippet in snippets]
+    blocks = [f"{_heading(snippet)}{snippet.text.strip()}" for snippet in snippets]
     return _before_question(messages, "Documentation:\n" + "\n\n".join(blocks))
 
 
@@ -85,7 +85,8 @@ def builders_hash() -> str:
 
 
 def _heading(snippet: Snippet) -> str:
-    return "## " + ": ".join(part for part in (snippet.library, snippet.title) if part)
+    words = ": ".join(part for part in (snippet.library, snippet.title) if part)
+    return f"## {words}\n" if words else ""
 
 
 def _failure(failure: Failure) -> str:
