@@ -7,7 +7,7 @@ WORKERS ?= 2
 OUT ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types imports test-slow test-clients bench fixtures clean
+.PHONY: help demo test check format format-check lint types imports test-slow test-clients bench fixtures dist bundles sbom clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,18 @@ bench: $(VENV)/.installed-dev  ## Print every benchmark's ratio against its peer
 fixtures: $(VENV)/.installed-dev  ## Rebuild the bundled models from scratch (hours on a CPU).
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
 	$(BIN)/python harness/training/rebuild.py
+
+dist: $(VENV)/.installed-dev  ## Build wheel and sdist.
+	$(BIN)/python -m build --outdir dist/python .
+
+bundles: $(VENV)/.installed-dev  ## Build the .mcpb bundles.
+	$(BIN)/python packaging/bundles.py
+
+sbom: $(VENV)/.made  ## List what the base install consists of, as CycloneDX.
+	$(PYTHON) -m venv --clear $(VENV)-sbom
+	$(VENV)-sbom/bin/python -m pip install --quiet . && mkdir -p dist
+	$(PIP) install --quiet cyclonedx-bom && $(BIN)/cyclonedx-py environment $(VENV)-sbom/bin/python -o dist/understudy.cdx.json
+	rm -rf $(VENV)-sbom
 
 clean:  ## Remove the environment and the caches; results stay.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist

@@ -57,6 +57,8 @@ class Client:
     """Which version was run with the written configuration, or whose documentation it follows."""
     source: str
     """Where the client documents its format."""
+    also: str | None = None
+    """Another suffix the file may have; a file that is there is edited, not doubled."""
 
     def path(self, level: Level, place: Place, project: Path) -> Path:
         """The file to write for this level.
@@ -64,11 +66,11 @@ class Client:
         Raises:
             ValueError: The client has no configuration at that level.
         """
-        if level == "user":
-            return self.user(place)
-        if self.project is None:
+        if level == "project" and self.project is None:
             raise ValueError(f"{self.title} has no configuration per project. Use --user.")
-        return project / self.project
+        path = self.user(place) if level == "user" else project / str(self.project)
+        other = path.with_suffix(self.also) if self.also else path
+        return other if other.exists() and not path.exists() else path
 
 
 def plain(entry: Entry) -> dict[str, Any]:

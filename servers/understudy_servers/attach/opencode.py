@@ -20,6 +20,7 @@ CLIENT = Client(
     format="json",
     user=lambda place: place.config / "opencode" / "opencode.json",
     project="opencode.json",
+    also=".jsonc",
     at=("mcp",),
     entry=entry,
     check="opencode mcp list",

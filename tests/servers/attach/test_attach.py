@@ -166,6 +166,15 @@ def test_a_file_of_another_shape_is_left_alone_with_a_sentence(text: str) -> Non
     assert Path("opencode.json").read_text() == text
 
 
+def test_the_other_spelling_of_a_file_is_edited_and_not_doubled() -> None:
+    Path("opencode.jsonc").write_text("{} // mine\n")
+
+    run("opencode", "--project")
+
+    assert "understudy" in jsonc.load(Path("opencode.jsonc").read_text())["mcp"]
+    assert not Path("opencode.json").exists()
+
+
 def test_a_client_without_projects_says_so() -> None:
     result = run("lmstudio", "--project")
 
