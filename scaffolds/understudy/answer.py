@@ -6,7 +6,22 @@ from typing import Literal
 
 from understudy.problem import ToolCall
 
-Word = Literal["passed", "failed", "tampered", "timeout", "crashed", "no_tests", "malformed", "unverified"]
+Word = Literal[
+    "passed",
+    "failed",
+    "collection_error",
+    "timeout",
+    "killed",
+    "crashed",
+    "aborted",
+    "incomplete",
+    "flaky",
+    "no_tests",
+    "tampered",
+    "malformed",
+    "unverified",
+]
+"""The words of the testing server, and "malformed" (the form is wrong, nothing ran), "unverified" (nobody looked)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +45,13 @@ class Verdict:
     """One or two sentences that a model can act on."""
     failures: tuple[Failure, ...] = ()
     proof: tuple[str, ...] = ()
-    """What was done to prove a pass, such as "canaries" or "split"."""
+    """What was done to prove a pass, such as "canary" or "split"."""
+    passed: int = 0
+    """Tests that passed, of `total`."""
+    total: int = 0
+    fixed: tuple[str, ...] = ()
+    """Tests that pass and did not in the run before, where the server keeps count."""
+    broke: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +66,6 @@ class Answer:
     agreement: float | None = None
     """Share of the votes that agree with this answer, from 0 to 1, where there was a vote."""
     stopped: str | None = None
-    """Why the scaffold ended early: "budget", "stale", "tries" …; None when it did not."""
+    """Why the scaffold ended early: "budget", "stale", "tries", "steps", "loop" …; None when it did not."""
     complete: bool = True
     """False when the text ended because `max_tokens` ran out."""

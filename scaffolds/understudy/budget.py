@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from understudy.errors import BudgetExceeded, Unpriced
 from understudy.model import Request, Usage
+from understudy.problem import Message, Tool
 
 TEMPLATE_TOKENS_PER_MESSAGE = 16  # role markers and separators of every chat template measured stay below this
 TEMPLATE_TOKENS = 64  # the fixed preamble, and the tool preamble of Hermes-like templates
@@ -75,10 +76,26 @@ class TokenPrice:
 
 def most_tokens(request: Request) -> tuple[int, int]:
     """Bound a request's input and output tokens from above: no byte-level tokenizer makes more tokens than bytes."""
-    written = sum(len(json.dumps(asdict(m), ensure_ascii=False).encode()) for m in request.messages)
-    written += sum(len(json.dumps(asdict(t), ensure_ascii=False).encode()) for t in request.tools)
-    allowance = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * len(request.messages)
-    return written + allowance, request.options.max_tokens
+    written = sum(_message_bytes(message) for message in request.messages)
+    written += sum(_tool_bytes(tool) for tool in request.tools)
+    if request.options.response_format:
+        written += len(json.dumps(request.options.response_format, ensure_ascii=False).encode())
+    return written + TEMPLATE_TOKENS, request.options.max_tokens
+
+
+def _message_bytes(message: Message) -> int:
+    written = len(message.content.encode(errors="surrogatepass")) + TEMPLATE_TOKENS_PER_MESSAGE
+    if message.tool_call_id:
+        written += len(message.tool_call_id.encode(errors="surrogatepass")) + TEMPLATE_TOKENS_PER_MESSAGE
+    for call in message.tool_calls:  # a template may write arguments as a JSON string, in which quotes cost a byte more
+        written += len(json.dumps([call.name, call.arguments, call.id]).encode()) + TEMPLATE_TOKENS_PER_MESSAGE
+    return written
+
+
+def _tool_bytes(tool: Tool) -> int:
+    # Indented, as the widest template writes it.
+    schema = json.dumps(tool.parameters, indent=4, ensure_ascii=False)
+    return len(f"{tool.name}{tool.description}{schema}".encode(errors="surrogatepass")) + TEMPLATE_TOKENS_PER_MESSAGE
 
 
 @dataclass(kw_only=True, eq=False)
@@ -110,6 +127,20 @@ class Meter:
         return self._clock() - self._started
 
     @property
+    def seconds_left(self) -> float | None:
+        """Wall time before the cap in seconds is reached; None where there is no cap."""
+        return None if self.budget.seconds is None else max(self.budget.seconds - self.seconds, 0.0)
+
+    def check_time(self) -> None:
+        """Refuse to go on when the time is up.
+
+        Raises:
+            BudgetExceeded: The cap in seconds is reached.
+        """
+        if self.budget.seconds is not None and self.seconds >= self.budget.seconds:
+            raise BudgetExceeded(kind="seconds", spent=self.seconds, reserved=0, asked=0, cap=self.budget.seconds)
+
+    @property
     def open_reservations(self) -> int:
         """Calls in flight."""
         return len(self._open)
@@ -126,7 +157,7 @@ class Meter:
             raise Unpriced(model)
         tokens = input_tokens + output_tokens
         usd = price.most(input_tokens, output_tokens) if price else 0.0
-        self._fits("seconds", self.seconds, 0, 0, self.budget.seconds)
+        self.check_time()
         self._fits("calls", self.calls, len(self._open), 1, self.budget.calls)
         self._fits("tokens", self.tokens, self._reserved_tokens, tokens, self.budget.tokens)
         self._fits("usd", self.usd, self._reserved_usd, usd, self.budget.usd)

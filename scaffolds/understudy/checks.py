@@ -1,14 +1,27 @@
-"""Run a problem's visible check on an answer: tests by the testing server, form by pure code."""
+"""Run a problem's visible check on an answer: tests by the testing server, form by pure code.
 
+The testing server gets a problem's test files once, as a workspace in the request's `_meta`, which never comes from a
+model; later calls name it by its id. Format: docs/servers/testing.md.
+"""
+
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from understudy.answer import Answer, Verdict
-from understudy.errors import ServerError
+from understudy.answer import Answer, Failure, Verdict, Word
+from understudy.errors import ServerError, ServerLost
 from understudy.problem import Form, Problem, Tests
+from understudy.schema import argument_fault
 
 if TYPE_CHECKING:
-    from understudy.context import Server
+    from understudy.context import Server, ToolResult
+
+SERVER = "testing"
+WORKSPACE = "understudy/workspace"
+LIMITS = "understudy/limits"
+
+_WORDS = frozenset(get_args(Word))
 
 
 async def run(problem: Problem, answer: Answer, servers: Mapping[str, "Server"]) -> Verdict:
@@ -18,20 +31,122 @@ async def run(problem: Problem, answer: Answer, servers: Mapping[str, "Server"])
         ServerError: The testing server is not connected, or it failed.
     """
     if isinstance(problem.check, Tests):
-        if "testing" not in servers:
+        if SERVER not in servers:
             raise ServerError(
                 "The problem's tests need the server 'testing'. Add servers={'testing': 'understudy serve testing'}.",
-                server="testing",
+                server=SERVER,
             )
-        raise ServerError("The testing server is not reachable.", server="testing")
+        return await run_tests(problem.check, answer, servers[SERVER])
     assert isinstance(problem.check, Form)
     return check_form(problem.check, problem, answer)
+
+
+async def run_tests(tests: Tests, answer: Answer, server: "Server") -> Verdict:
+    """Have a testing server judge the files of an answer.
+
+    Raises:
+        ServerError: The server failed: neither a verdict nor a try.
+    """
+    if not answer.files:
+        return Verdict(
+            accepted=False,
+            word="malformed",
+            feedback="The reply holds no code. Reply with the whole code in one fenced block.",
+        )
+    workspace = workspace_of(tests)
+    known: set[str] | None = getattr(server, "known_workspaces", None)
+    if known is not None and workspace["id"] in known:
+        result = await _call(server, answer, {"id": workspace["id"]}, tests)
+        if not _forgotten(result):
+            return _verdict(result)
+    result = await _call(server, answer, workspace, tests)
+    if known is not None:
+        known.add(workspace["id"])
+    return _verdict(result)
+
+
+def workspace_of(tests: Tests) -> dict[str, Any]:
+    """Describe a problem's tests as the workspace that a testing server keeps, named by its content."""
+    protected = sorted(tests.files if tests.protected is None else tests.protected)
+    content: dict[str, Any] = {"files": dict(tests.files), "hidden": [], "protected": protected}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return {"id": f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}", **content}
 
 
 def check_form(form: Form, problem: Problem, answer: Answer) -> Verdict:
     """Check an answer's form without running anything."""
     if form.non_empty and not (answer.text.strip() or answer.tool_calls or answer.files):
-        return Verdict(accepted=False, word="malformed", feedback="The answer is empty. Write the answer.")
+        return _malformed("The answer is empty. Write the answer.")
     if form.complete and not answer.complete:
-        return Verdict(accepted=False, word="malformed", feedback="The answer was cut off. Write a shorter answer.")
+        return _malformed("The answer was cut off. Write a shorter answer.")
+    if form.calls:
+        fault = _call_fault(problem, answer)
+        if fault:
+            return _malformed(fault)
+    if problem.reply.kind in ("code", "files") and not answer.files and not answer.tool_calls:
+        return _malformed("The reply holds no code. Reply with the whole code in one fenced block.")
+    if problem.reply.kind == "value" and answer.value is None:
+        return _malformed("The reply holds no value. End with the value alone.")
     return Verdict(accepted=True, word="passed")
+
+
+def _call_fault(problem: Problem, answer: Answer) -> str | None:
+    tools = {tool.name: tool for tool in problem.tools}
+    for call in answer.tool_calls:
+        if call.name not in tools:
+            return f"There is no function {call.name!r}. Call one of: {', '.join(tools) or 'none'}."
+        fault = argument_fault(call.arguments, tools[call.name].parameters)
+        if fault:
+            return f"The call of {call.name} does not fit: {fault}"
+    if problem.options.tool_choice not in (None, "auto", "none") and problem.tools and not answer.tool_calls:
+        return "A function call is required and the reply holds none."
+    return None
+
+
+async def _call(server: "Server", answer: Answer, workspace: dict[str, Any], tests: Tests) -> "ToolResult":
+    meta = {WORKSPACE: workspace, LIMITS: {"wall_s": tests.timeout_s}}
+    arguments = {"files": dict(answer.files)}
+    try:
+        return await server.call("run_tests", arguments, meta=meta)
+    except ServerLost:
+        # Judging changes nothing, so it may be asked again; the new server does not know the workspace by its id.
+        return await server.call("run_tests", arguments, meta=meta | {WORKSPACE: workspace_of(tests)})
+
+
+def _forgotten(result: "ToolResult") -> bool:
+    return result.data is not None and result.data.get("reason") == "unknown_workspace"
+
+
+def _verdict(result: "ToolResult") -> Verdict:
+    data = result.data
+    if data is None or result.is_error or data.get("verdict") not in _WORDS:
+        said = (data or {}).get("reason") or result.text or "it gave no verdict"
+        raise ServerError(f"The testing server failed: {said}", server=SERVER)
+    word = cast("Word", data["verdict"])
+    delta = data.get("delta") or {}
+    return Verdict(
+        accepted=word == "passed" and data.get("ok") is True,
+        word=word,
+        feedback=result.text,
+        failures=tuple(_failure(failure) for failure in data.get("failures") or ()),
+        proof=tuple(data.get("proof") or ()),
+        passed=int(data.get("passed") or 0),
+        total=int(data.get("total") or 0),
+        fixed=tuple(delta.get("fixed") or ()),
+        broke=tuple(delta.get("broke") or ()),
+    )
+
+
+def _failure(failure: Mapping[str, Any]) -> Failure:
+    raised = failure.get("kind") in ("exception", "import", "syntax")
+    return Failure(
+        call=str(failure.get("call") or ""),
+        expected=str(failure.get("expected") or ""),
+        actual=str(failure.get("actual") or ""),
+        error=str(failure.get("message") or "") if raised or not failure.get("call") else "",
+        test=str(failure.get("id") or ""),
+    )
+
+
+def _malformed(feedback: str) -> Verdict:
+    return Verdict(accepted=False, word="malformed", feedback=feedback)

@@ -6,14 +6,18 @@ Scaffolds import no client and open no socket, so what a context does not meter 
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
+
+import anyio
 
 from understudy import checks
 from understudy.answer import Answer, Verdict
 from understudy.budget import Meter, TokenPrice
 from understudy.errors import (
+    BudgetExceeded,
     MissingCheck,
     MissingRole,
     ModelError,
@@ -23,7 +27,7 @@ from understudy.errors import (
     UnderstudyError,
 )
 from understudy.model import Completion, Model, Request, Sampling
-from understudy.problem import Problem, Tool
+from understudy.problem import Message, Problem, Tool, ToolCall
 from understudy.trace import Event, Trace
 
 LOST_AGAIN = 1
@@ -67,6 +71,20 @@ class Cache(Protocol):
         """Keep a completion durably before it is used, so that nothing acknowledged is paid twice."""
 
 
+def _message(message: Message) -> dict[str, Any]:
+    # Written out, since `asdict` copies deeply and took most of a call's own time.
+    shown: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        shown["tool_calls"] = [_call(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        shown["tool_call_id"] = message.tool_call_id
+    return shown
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"name": call.name, "arguments": call.arguments, "id": call.id}
+
+
 def request_key(path: str, model: str, request: Request) -> str:
     """Key the response cache: where in the scaffold, which model, and everything that is sent."""
     sent = json.dumps([path, model, asdict(request)], sort_keys=True, ensure_ascii=False)
@@ -93,6 +111,8 @@ class Context:
     """One number for this problem and epoch; every call's seed is derived from it and the call's path."""
     role: str = "local"
     path: str = ""
+    temperature: float | None = None
+    """What an outer scaffold asks for whose draws must differ; None is greedy. A scaffold's own setting goes first."""
 
     def on(self, role: str) -> "Context":
         """The same context with another role's model behind `generate`."""
@@ -102,9 +122,14 @@ class Context:
         """The same context, one step further down the path."""
         return replace(self, path=f"{self.path}/{step}" if self.path else str(step))
 
-    def sampled(self, temperature: float, top_p: float | None = None) -> Sampling:
-        """Sampling for a call from here, seeded by the path."""
-        return Sampling(temperature=temperature, top_p=top_p, seed=call_seed(self.seed, self.path))
+    def drawing(self, temperature: float | None) -> "Context":
+        """The same context for a draw that must differ from others: what is inside samples at this temperature."""
+        return self if temperature is None else replace(self, temperature=temperature)
+
+    def sampling(self, temperature: float | None = None, top_p: float | None = None) -> Sampling:
+        """Sampling for a call from here, seeded by the path: as asked, else as an outer scaffold asks, else greedy."""
+        asked = self.temperature if temperature is None else temperature
+        return Sampling(temperature=asked or 0.0, top_p=top_p, seed=call_seed(self.seed, self.path))
 
     def random(self) -> random.Random:
         """A source of randomness that repeats with the run's seed and the path."""
@@ -152,7 +177,8 @@ class Context:
         began = self.trace.now()
         reservation = self.meter.reserve(request, self.price(model.name), model=model.name)
         try:
-            completion = await model.generate(request)
+            with self._in_time():
+                completion = await model.generate(request)
             if self.cache:
                 self.cache.put(key, completion)
         except ModelError as error:
@@ -178,7 +204,8 @@ class Context:
             raise MissingCheck("This scaffold")
         began = self.trace.now()
         try:
-            verdict = await checks.run(problem, answer, self.servers)
+            with self._in_time():
+                verdict = await checks.run(problem, answer, self.servers)
         except ServerError as error:
             self._failed("check", "infra_error", error, began)
             raise
@@ -209,7 +236,8 @@ class Context:
                 raise ServerError(
                     f"No server {server!r} is connected (connected: {known}). Add it to `servers`.", server=server
                 )
-            result = await self.servers[server].call(tool, arguments, meta=meta)
+            with self._in_time():
+                result = await self.servers[server].call(tool, arguments, meta=meta)
         except ServerError as error:
             self._failed("call", f"{server}.{tool}", error, began)
             raise
@@ -230,6 +258,20 @@ class Context:
         self.trace.add(
             Event(kind="note", path=self.path, role=self.role, name=name, at_s=self.trace.now(), detail=detail)
         )
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Cut what is inside off when the time of the budget is up."""
+        left = self.meter.seconds_left
+        if left is None:
+            yield
+            return
+        self.meter.check_time()
+        with anyio.move_on_after(left) as scope:
+            yield
+        if scope.cancelled_caught:
+            cap = self.meter.budget.seconds or 0.0
+            raise BudgetExceeded(kind="seconds", spent=cap, reserved=0, asked=0, cap=cap)
 
     def _settle(self, reservation: Any, completion: Completion, model: Model) -> float | None:
         price = self.price(model.name)
@@ -258,9 +300,11 @@ class Context:
                 usd=usd,
                 cached=cached,
                 detail={
-                    "messages": [asdict(message) for message in request.messages],
+                    "messages": [_message(message) for message in request.messages],
                     "text": completion.text,
-                    "tool_calls": [asdict(call) for call in completion.tool_calls],
+                    "reasoning": completion.reasoning,
+                    "tool_calls": [_call(call) for call in completion.tool_calls],
+                    "temperature": request.sampling.temperature,
                     "finish": completion.finish,
                     "truncated": completion.truncated,
                 },

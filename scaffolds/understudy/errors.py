@@ -10,6 +10,7 @@ UnderstudyError
 ├── BudgetExceeded(kind, cap)      the next call could cross a cap, so it was not made
 ├── Unpriced(model)                a cap in money cannot be kept for a model of unknown price
 ├── ServerError(server)            a tool server failed: neither a verdict nor a try
+│   └── ServerLost                 the connection ended during a call; the next call finds it made again
 ├── SpellingError(text)            a scaffold's spelling does not parse
 └── SpecError(spec)                a model's spec does not parse, or what it names is not there
     └── MissingKey                 the provider needs a key and the environment holds none
@@ -66,11 +67,15 @@ class WindowExceeded(ModelRejected):
 class MissingCheck(UnderstudyError):
     """A scaffold that needs a check was given a problem without one."""
 
-    def __init__(self, scaffold: str) -> None:
+    def __init__(self, scaffold: str, instead: str = "") -> None:
         super().__init__(
-            f"{scaffold} needs a check and the problem has none. Give the problem `check=Tests(...)` or `check=Form()`."
+            f"{scaffold} needs a check and the problem has none. Give the problem `check=Tests(...)` or `check=Form()`"
+            f"{instead}."
         )
-        self.scaffold = scaffold
+        self.scaffold, self.instead = scaffold, instead
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.scaffold, self.instead)
 
 
 class MissingRole(UnderstudyError):
@@ -117,6 +122,10 @@ class ServerError(UnderstudyError):
     def __init__(self, message: str, *, server: str = "") -> None:
         super().__init__(message)
         self.server = server
+
+
+class ServerLost(ServerError):
+    """The connection ended during a call. The next one finds it made again; whether this one took effect is unknown."""
 
 
 class SpellingError(UnderstudyError):

@@ -1,6 +1,6 @@
 """The seam between scaffolds and models: a request goes in, a completion comes out."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -75,3 +75,19 @@ class Model(Protocol):
         Raises:
             ModelError: No completion exists; its subclass says whether another try may help.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delta:
+    """What a stream brought since the last one."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model that can also show its answer while it is being written."""
+
+    def stream(self, request: Request) -> AsyncIterator[Delta | Completion]:
+        """Yield deltas, and at last the whole completion."""

@@ -31,6 +31,20 @@ class Event:
     """JSON only: messages and text of a call, feedback of a check."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """What a trace adds up to. `usd` leaves out calls of unknown price, which `unpriced` counts."""
+
+    calls: int
+    cached: int
+    input_tokens: int
+    output_tokens: int
+    usd: float
+    unpriced: int
+    checks: int
+    seconds: float
+
+
 class Trace:
     """The events of one problem, in the order in which they ended."""
 
@@ -46,6 +60,20 @@ class Trace:
     def add(self, event: Event) -> None:
         """Append an event."""
         self.events.append(event)
+
+    def totals(self) -> Totals:
+        """Add up every call; calls answered from the cache count with the price they had."""
+        made = [event for event in self.events if event.kind == "generate" and event.error is None]
+        return Totals(
+            calls=len(made),
+            cached=sum(event.cached for event in made),
+            input_tokens=sum(event.usage.input_tokens or 0 for event in made if event.usage),
+            output_tokens=sum(event.usage.output_tokens or 0 for event in made if event.usage),
+            usd=sum(event.usd or 0.0 for event in made),
+            unpriced=sum(event.usd is None for event in made),
+            checks=sum(event.kind == "check" for event in self.events),
+            seconds=self.now(),
+        )
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)

@@ -1,0 +1,204 @@
+"""Connections to MCP servers: an object in memory, a command over stdio, or a URL over HTTP.
+
+Each connection is owned by one task, which makes it and, when it is lost, makes it again for the next call. Calls may
+come from any task and run concurrently, so thousands of problems can share one server.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, TextIO, cast
+
+import anyio
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.types import CallToolResult, TextContent
+
+from understudy.context import Server, ToolResult
+from understudy.errors import ServerError, ServerLost
+from understudy.problem import Tool
+
+START_S = 60.0
+"""How long a server may take to answer for the first time; the first start of a docs server indexes."""
+CALL_S = 600.0
+"""How long one call may take before the server counts as lost; the servers' own limits are far below."""
+ERROR_TAIL = 800  # characters of a server's error output that are worth showing
+CONNECTION_CLOSED = (
+    -32000
+)  # the SDK's code for a call whose connection ended, and for nothing a server sends on purpose
+
+
+@asynccontextmanager
+async def connect(servers: Mapping[str, Any]) -> AsyncIterator[dict[str, Server]]:
+    """Connect to servers by name and yield them; every connection ends with the block.
+
+    Args:
+        servers: Name -> an MCP server object, a command line, or an http(s) URL.
+
+    Raises:
+        ServerError: One cannot be started or reached; the message says why.
+    """
+    connections = {name: Connection(name, target) for name, target in servers.items()}
+    failure: list[ServerError] = []
+    async with anyio.create_task_group() as group:
+        try:
+            for connection in connections.values():
+                group.start_soon(connection.own)
+            for connection in connections.values():
+                await connection.ready()
+            yield dict(connections)
+        except ServerError as error:  # raised below, since a task group would wrap it
+            failure.append(error)
+        finally:
+            group.cancel_scope.cancel()
+    if failure:
+        raise failure[0]
+
+
+class Connection:
+    """A server that is connected when it is needed. Made by `connect`."""
+
+    def __init__(self, name: str, target: Any) -> None:
+        self.name, self._target = name, target
+        self.known_workspaces: set[str] = set()
+        """Ids that the server has; empty again whenever the connection is made anew."""
+        self._client: Client | None = None
+        self._settled = anyio.Event()  # the owner has connected, or has failed to
+        self._wanted = anyio.Event()  # the owner shall connect anew
+        self._failure: str | None = None
+        self._tools: tuple[Tool, ...] | None = None
+
+    async def own(self) -> None:
+        """Hold the connection, and make it anew after a loss, until cancelled."""
+        while True:
+            await self._hold()
+            await self._wanted.wait()
+
+    async def ready(self) -> Client:
+        """Wait for the connection and return it.
+
+        Raises:
+            ServerError: It cannot be made.
+        """
+        await self._settled.wait()
+        if self._client is None:
+            failure = self._failure
+            self._want()  # so that the next call finds a server that came up meanwhile
+            raise ServerError(f"The server {self.name!r} cannot be reached: {failure}", server=self.name)
+        return self._client
+
+    async def tools(self) -> tuple[Tool, ...]:
+        """List what the server offers to a model.
+
+        Raises:
+            ServerError: The server failed.
+        """
+        if self._tools is None:
+            client = await self.ready()
+            try:
+                listed = await client.list_tools()
+            except Exception as error:  # whatever a transport raises when it ends
+                raise self._lost(client, error) from error
+            self._tools = tuple(
+                Tool(name=tool.name, description=tool.description or "", parameters=dict(tool.input_schema))
+                for tool in listed.tools
+            )
+        return self._tools
+
+    async def call(
+        self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any] | None = None
+    ) -> ToolResult:
+        """Call a tool.
+
+        Raises:
+            ServerLost: The connection ended during the call.
+            ServerError: The server refused the call as such.
+        """
+        client = await self.ready()
+        try:
+            result = await client.call_tool(
+                tool, dict(arguments), read_timeout_seconds=CALL_S, meta=cast("Any", meta and dict(meta))
+            )
+        except MCPError as error:
+            if error.code == CONNECTION_CLOSED:
+                raise self._lost(client, error) from error
+            raise ServerError(f"The server {self.name!r} refused {tool!r}: {error}", server=self.name) from error
+        except Exception as error:  # whatever a transport raises when it ends
+            raise self._lost(client, error) from error
+        return _result(result)
+
+    async def _hold(self) -> None:
+        self._wanted = anyio.Event()
+        try:
+            with TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+                try:
+                    await self._connected(errors)
+                except Exception as error:  # any failure to start is told to whoever calls next
+                    self._failure = _why(error, errors)
+        finally:
+            self._client = None
+            self._settled.set()
+
+    async def _connected(self, errors: TextIO) -> None:
+        with anyio.move_on_after(START_S) as starting:
+            async with Client(_target(self._target, errors)) as client:
+                starting.deadline = float("inf")
+                self._client = client
+                self.known_workspaces.clear()
+                self._settled.set()
+                await self._wanted.wait()
+                self._client = None
+                self._settled = anyio.Event()
+        if starting.cancelled_caught:
+            raise TimeoutError(f"it did not answer within {START_S:g} seconds")
+
+    def _lost(self, client: Client, error: Exception) -> ServerError:
+        if self._client is client:
+            self._want()
+        return ServerLost(
+            f"The connection to the server {self.name!r} ended during a call ({type(error).__name__}: {error}).",
+            server=self.name,
+        )
+
+    def _want(self) -> None:
+        self._client = None
+        self._settled = anyio.Event()
+        self._wanted.set()
+
+
+def _target(target: Any, errors: TextIO) -> Any:
+    if not isinstance(target, str):
+        return target
+    if target.startswith(("http://", "https://")):
+        return target
+    command, *arguments = shlex.split(target)
+    return stdio_client(
+        StdioServerParameters(command=_program(command), args=arguments, env=dict(os.environ)), errlog=errors
+    )
+
+
+def _program(command: str) -> str:
+    """Find a program on the path, or beside the running Python, where `understudy` is in any environment."""
+    beside = Path(sys.executable).parent / command
+    found = shutil.which(command) or (str(beside) if beside.is_file() else None)
+    if found is None:
+        raise FileNotFoundError(f"there is no program {command!r} on the path")
+    return found
+
+
+def _why(error: BaseException, errors: TextIO) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    errors.seek(0)
+    said = errors.read().strip()[-ERROR_TAIL:]
+    return f"{type(error).__name__}: {error}" + (f"\nIt wrote: {said}" if said else "")
+
+
+def _result(result: CallToolResult) -> ToolResult:
+    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+    return ToolResult(text=text, data=result.structured_content, is_error=bool(result.is_error))

@@ -1,0 +1,121 @@
+"""`solve`: one call that opens models and servers, works on a problem within a budget, and closes everything again."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from understudy.answer import Answer
+from understudy.budget import Budget, Meter, TokenPrice
+from understudy.context import Cache, Context, Server
+from understudy.errors import BudgetExceeded
+from understudy.model import Model
+from understudy.problem import Message, Problem
+from understudy.scaffold import Scaffold
+from understudy.trace import Trace
+
+Price = Callable[[str], TokenPrice | None]
+
+
+async def solve(
+    scaffold: Scaffold,
+    problem: Problem | str,
+    *,
+    models: Mapping[str, Model | str] | Model | str,
+    servers: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
+    seed: int = 0,
+    cache: Cache | None = None,
+    price: Price | None = None,
+    trace: Trace | None = None,
+) -> Answer:
+    """Work on a problem and return the answer; when the budget ends first, the answer so far.
+
+    Args:
+        scaffold: What works on it.
+        problem: A problem, or the text of a question.
+        models: Role -> model or spec such as "ollama:qwen3:4b". A single one plays the role "local".
+        servers: Name -> MCP server object, command line ("understudy serve testing"), URL, or connected server.
+        budget: Caps; none by default.
+        seed: Everything that is drawn follows from it.
+        cache: Completions that were paid for already, and where new ones are kept.
+        price: Model spec -> its price; by default the packaged price list.
+        trace: Give one to read afterwards what happened and what it cost.
+
+    Raises:
+        UnderstudyError: A role without a model, a missing check, a server or model that failed …
+    """
+    if isinstance(problem, str):
+        problem = Problem(messages=(Message(role="user", content=problem),))
+    roles: Mapping[str, Any] = models if isinstance(models, Mapping) else {"local": models}
+    async with opened(roles) as ready, connected(servers or {}) as reachable:
+        context = Context(
+            models=ready,
+            servers=reachable,
+            meter=Meter(budget or Budget()),
+            trace=Trace() if trace is None else trace,
+            cache=cache,
+            price=price or _packaged_price,
+            seed=seed,
+        )
+        return await within_budget(scaffold, problem, context)
+
+
+async def within_budget(scaffold: Scaffold, problem: Problem, context: Context) -> Answer:
+    """Call a scaffold, and turn a refusal of the budget into an empty answer that says so.
+
+    A scaffold that has something to show when the budget ends returns it by itself; this is for the one that has not.
+    """
+    try:
+        return await scaffold(problem, context)
+    except BudgetExceeded as refusal:
+        context.note("budget", reason=str(refusal))
+        return Answer(stopped="budget", complete=False)
+
+
+@asynccontextmanager
+async def opened(roles: Mapping[str, Model | str]) -> AsyncIterator[dict[str, Model]]:
+    """Make models of specs, and close at the end those that were made here.
+
+    Raises:
+        SpecError: A spec does not parse, or what it names is not there.
+    """
+    specs = {role: model for role, model in roles.items() if isinstance(model, str)}
+    given = {role: model for role, model in roles.items() if not isinstance(model, str)}
+    if not specs:
+        yield given
+        return
+    # Loads an HTTP client, which scripted and handed-over models never need.
+    from understudy.models import open_models  # noqa: PLC0415
+
+    async with open_models(specs) as made:
+        yield {**given, **made}
+
+
+@asynccontextmanager
+async def connected(servers: Mapping[str, Any]) -> AsyncIterator[dict[str, Server]]:
+    """Connect to servers, and close at the end the connections that were made here.
+
+    Raises:
+        ServerError: One cannot be reached.
+    """
+    ready = {name: server for name, server in servers.items() if _is_connected(server)}
+    rest = {name: server for name, server in servers.items() if name not in ready}
+    if not rest:
+        yield ready
+        return
+    # Loads the MCP client, which a scaffold without servers never needs.
+    from understudy.servers import connect  # noqa: PLC0415
+
+    async with connect(rest) as made:
+        yield {**ready, **made}
+
+
+def _is_connected(server: Any) -> bool:
+    return not isinstance(server, str) and hasattr(server, "call") and hasattr(server, "tools")
+
+
+def _packaged_price(spec: str) -> TokenPrice | None:
+    # The price list is read from disk on its first use.
+    from understudy.models import price_of  # noqa: PLC0415
+
+    return price_of(spec)
