@@ -17,7 +17,7 @@ from typing import Any, TextIO, cast
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, TextContent
 
 from understudy.context import Server, ToolResult
 from understudy.errors import ServerError, ServerLost
@@ -28,9 +28,6 @@ START_S = 60.0
 CALL_S = 600.0
 """How long one call may take before the server counts as lost; the servers' own limits are far below."""
 ERROR_TAIL = 800  # characters of a server's error output that are worth showing
-CONNECTION_CLOSED = (
-    -32000
-)  # the SDK's code for a call whose connection ended, and for nothing a server sends on purpose
 
 
 @asynccontextmanager
@@ -44,15 +41,16 @@ async def connect(servers: Mapping[str, Any]) -> AsyncIterator[dict[str, Server]
         ServerError: One cannot be started or reached; the message says why.
     """
     connections = {name: Connection(name, target) for name, target in servers.items()}
-    failure: list[ServerError] = []
+    failure: list[Exception] = []
     async with anyio.create_task_group() as group:
         try:
             for connection in connections.values():
                 group.start_soon(connection.own)
+                connection.want()
             for connection in connections.values():
                 await connection.ready()
             yield dict(connections)
-        except ServerError as error:  # raised below, since a task group would wrap it
+        except Exception as error:  # whatever the block raises; it is raised below, since a task group would wrap it
             failure.append(error)
         finally:
             group.cancel_scope.cancel()
@@ -61,23 +59,37 @@ async def connect(servers: Mapping[str, Any]) -> AsyncIterator[dict[str, Server]
 
 
 class Connection:
-    """A server that is connected when it is needed. Made by `connect`."""
+    """A server that is connected when it is wanted. Made by `connect`."""
 
     def __init__(self, name: str, target: Any) -> None:
         self.name, self._target = name, target
         self.known_workspaces: set[str] = set()
         """Ids that the server has; empty again whenever the connection is made anew."""
         self._client: Client | None = None
-        self._settled = anyio.Event()  # the owner has connected, or has failed to
-        self._wanted = anyio.Event()  # the owner shall connect anew
-        self._failure: str | None = None
+        self._failure = "it ended at once"
         self._tools: tuple[Tool, ...] | None = None
+        self._wanted = anyio.Event()  # somebody waits for a connection
+        self._settled = anyio.Event()  # the owner has answered them: connected, or failed
+        self._over = anyio.Event()  # the present connection is of no more use
 
     async def own(self) -> None:
-        """Hold the connection, and make it anew after a loss, until cancelled."""
+        """Hold the connection while it lasts and make it anew when it is wanted, until cancelled."""
         while True:
-            await self._hold()
             await self._wanted.wait()
+            settled = self._settled
+            await self._hold(settled)
+            self._client = None
+            if not settled.is_set():
+                self._wanted = anyio.Event()
+                settled.set()
+            elif settled is self._settled:  # it ended by itself and nobody has noticed
+                self._wanted = anyio.Event()
+
+    def want(self) -> None:
+        """Ask the owner for a connection."""
+        if not self._wanted.is_set():
+            self._settled = anyio.Event()
+            self._wanted.set()
 
     async def ready(self) -> Client:
         """Wait for the connection and return it.
@@ -85,11 +97,11 @@ class Connection:
         Raises:
             ServerError: It cannot be made.
         """
-        await self._settled.wait()
         if self._client is None:
-            failure = self._failure
-            self._want()  # so that the next call finds a server that came up meanwhile
-            raise ServerError(f"The server {self.name!r} cannot be reached: {failure}", server=self.name)
+            self.want()
+            await self._settled.wait()
+        if self._client is None:
+            raise ServerError(f"The server {self.name!r} cannot be reached: {self._failure}", server=self.name)
         return self._client
 
     async def tools(self) -> tuple[Tool, ...]:
@@ -125,50 +137,39 @@ class Connection:
                 tool, dict(arguments), read_timeout_seconds=CALL_S, meta=cast("Any", meta and dict(meta))
             )
         except MCPError as error:
-            if error.code == CONNECTION_CLOSED:
+            if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
                 raise self._lost(client, error) from error
             raise ServerError(f"The server {self.name!r} refused {tool!r}: {error}", server=self.name) from error
         except Exception as error:  # whatever a transport raises when it ends
             raise self._lost(client, error) from error
         return _result(result)
 
-    async def _hold(self) -> None:
-        self._wanted = anyio.Event()
-        try:
-            with TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-                try:
-                    await self._connected(errors)
-                except Exception as error:  # any failure to start is told to whoever calls next
-                    self._failure = _why(error, errors)
-        finally:
-            self._client = None
-            self._settled.set()
+    async def _hold(self, settled: anyio.Event) -> None:
+        with TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+            try:
+                await self._connected(settled, errors)
+            except Exception as error:  # any failure to start or to go on is told to whoever calls next
+                self._failure = _why(error, errors)
 
-    async def _connected(self, errors: TextIO) -> None:
+    async def _connected(self, settled: anyio.Event, errors: TextIO) -> None:
         with anyio.move_on_after(START_S) as starting:
             async with Client(_target(self._target, errors)) as client:
                 starting.deadline = float("inf")
-                self._client = client
+                self._client, self._over = client, anyio.Event()
                 self.known_workspaces.clear()
-                self._settled.set()
-                await self._wanted.wait()
-                self._client = None
-                self._settled = anyio.Event()
+                settled.set()
+                await self._over.wait()
         if starting.cancelled_caught:
             raise TimeoutError(f"it did not answer within {START_S:g} seconds")
 
     def _lost(self, client: Client, error: Exception) -> ServerError:
         if self._client is client:
-            self._want()
+            self._client, self._settled = None, anyio.Event()
+            self._over.set()
         return ServerLost(
             f"The connection to the server {self.name!r} ended during a call ({type(error).__name__}: {error}).",
             server=self.name,
         )
-
-    def _want(self) -> None:
-        self._client = None
-        self._settled = anyio.Event()
-        self._wanted.set()
 
 
 def _target(target: Any, errors: TextIO) -> Any:
@@ -176,6 +177,8 @@ def _target(target: Any, errors: TextIO) -> Any:
         return target
     if target.startswith(("http://", "https://")):
         return target
+    if not target.strip():
+        raise ValueError("its command is empty. Write a command line such as 'understudy serve testing', or a URL")
     command, *arguments = shlex.split(target)
     return stdio_client(
         StdioServerParameters(command=_program(command), args=arguments, env=dict(os.environ)), errlog=errors
