@@ -1,0 +1,101 @@
+"""Getting sources indexed: in this process, or by the one indexer process that all servers of a home share."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from understudy_servers.docs import jobs
+from understudy_servers.docs.lock import FileLock
+from understudy_servers.docs.reading import UnreadableSource, read
+from understudy_servers.docs.source import Source
+from understudy_servers.docs.store import Store
+
+REPORT_EVERY = 25  # files between two writes of a job's progress
+
+
+class Builder(Protocol):
+    """Whoever indexes sources."""
+
+    def request(self, source: Source) -> int:
+        """Ask for a source and return the job's id; the work may be over by then."""
+        ...
+
+    def nudge(self) -> None:
+        """Make sure that somebody is at work; called while waiting."""
+        ...
+
+
+def perform(store: Store, job: jobs.Job) -> None:
+    """Read one source, publish it, and record how that went."""
+
+    def progress(done: int, total: int) -> None:
+        if done % REPORT_EVERY == 0:
+            jobs.report(store, job.id, done, total)
+
+    try:
+        reading = read(job.source, progress)
+    except UnreadableSource as error:
+        jobs.finish(store, job.id, str(error), failed=True)
+        return
+    store.publish(job.source, reading.chunks, fingerprint=reading.fingerprint, notes=reading.notes)
+    jobs.finish(store, job.id, f"{len(reading.chunks)} pieces")
+
+
+class InlineBuilder:
+    """Indexes at once, in the calling thread: for commands, tests and small folders."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def request(self, source: Source) -> int:
+        wanted = jobs.enqueue(self.store, source)
+        while not jobs.status(self.store, wanted).finished and (job := jobs.claim(self.store)):
+            perform(self.store, job)
+        return wanted
+
+    def nudge(self) -> None:
+        """Nothing to do: the work was over when `request` returned."""
+
+
+class ProcessBuilder:
+    """Leaves the work to an indexer process, started when nobody holds its lock.
+
+    Hostile or enormous sources then cannot stall or crash a server, and several servers never write at once.
+    """
+
+    def __init__(self, store: Store, options: Sequence[str] = ()) -> None:
+        self.store = store
+        self.options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def request(self, source: Source) -> int:
+        job = jobs.enqueue(self.store, source)
+        self.nudge()
+        return job
+
+    def nudge(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        if not FileLock(lock_path(self.store.home)).held_elsewhere():
+            self._start()
+
+    def _start(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "understudy_servers.docs.indexer",
+            "--home",
+            str(self.store.home),
+            *self.options,
+        ]
+        with (self.store.home / "indexer.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+
+def lock_path(home: Path) -> Path:
+    """Return the file whose lock the indexer of this home holds."""
+    return home / "indexer.lock"

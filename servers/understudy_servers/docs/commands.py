@@ -1,0 +1,108 @@
+"""The docs server's commands: `understudy serve docs` and `understudy docs ...`."""
+
+import os
+from pathlib import Path
+from typing import cast
+
+import click
+
+from understudy_servers.docs.building import Builder, InlineBuilder, ProcessBuilder
+from understudy_servers.docs.desk import Desk, folder_source
+from understudy_servers.docs.project import Project
+from understudy_servers.docs.source import Source
+from understudy_servers.docs.store import IndexUnusable, Store
+from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
+
+
+class EnvironmentLacks(click.ClickException):
+    """Something the command needs is missing on this machine."""
+
+    exit_code = 3
+
+
+def default_home() -> Path:
+    """Return where the index lives unless told otherwise: under the user's data folder."""
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(os.environ.get("UNDERSTUDY_DOCS_HOME") or f"{data}/understudy/docs").expanduser()
+
+
+def open_store(home: Path | None) -> Store:
+    """Open the index, or say why not."""
+    try:
+        return Store(home or default_home())
+    except IndexUnusable as error:
+        raise EnvironmentLacks(str(error)) from error
+
+
+def added_folders(values: tuple[str, ...]) -> list[Source]:
+    """Read `PATH[=NAME]` values; a PATH with `*` makes each match a library of its own."""
+    sources: list[Source] = []
+    for value in values:
+        text, _, name = value.partition("=")
+        matches = sorted(Path().glob(text)) if "*" in text and not text.startswith("/") else [Path(text)]
+        if "*" in text and text.startswith("/"):
+            matches = sorted(Path("/").glob(text.lstrip("/")))
+        matches = [path for path in matches if path.exists()]
+        if not matches:
+            raise click.BadParameter(f"{text!r} does not exist. Give a folder or a file of documentation.")
+        if name and len(matches) > 1:
+            raise click.BadParameter(
+                f"{value!r} names {len(matches)} folders {name!r}. Leave =NAME out or name one folder."
+            )
+        sources += [folder_source(path, name) for path in matches]
+    return sources
+
+
+home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the index. [default: the user's data folder]",
+)
+root_option = click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the project; repeatable. [default: the client's roots, else the working folder]",
+)
+python_option = click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Interpreter or environment whose packages are documented; repeatable.",
+)
+
+
+@click.command()
+@home_option
+@root_option
+@python_option
+@click.option(
+    "--add", "add", multiple=True, metavar="PATH[=NAME]", help="Folder or file of documentation; repeatable, * allowed."
+)
+@click.option(
+    "--tokens", type=click.IntRange(200, 20_000), default=2_000, show_default=True, help="Default cap of a reply."
+)
+@click.option("--legacy-tools", is_flag=True, help="Also list Context7 1.x's get-library-docs.")
+@click.option("--in-process", is_flag=True, help="Index in this process instead of a separate indexer.")
+@transport_options
+def serve(
+    home: Path | None,
+    roots: tuple[Path, ...],
+    pythons: tuple[Path, ...],
+    add: tuple[str, ...],
+    tokens: int,
+    legacy_tools: bool,
+    in_process: bool,
+    transport: Transport,
+) -> None:
+    """Serve the documentation of what the project has installed."""
+    # the MCP SDK takes half a second to import, which `understudy docs` commands need not pay
+    from understudy_servers.docs.server import build_server  # noqa: PLC0415
+
+    store = open_store(home)
+    builder: Builder = InlineBuilder(store) if in_process else ProcessBuilder(store)
+    project = Project(roots=roots or (Path.cwd(),), pythons=pythons)
+    desk = Desk(store, project, builder, added=added_folders(add))
+    launch(lambda: cast("MCPApplication", build_server(desk, tokens=tokens, legacy=legacy_tools)), transport)

@@ -1,0 +1,213 @@
+"""The reference desk: what a question goes through. Find the library, see that it is indexed, search, pack.
+
+Everything here is synchronous and thread-safe; the server calls it from worker threads and the commands directly.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from understudy_servers.docs import catalog, jobs
+from understudy_servers.docs.building import Builder
+from understudy_servers.docs.catalog import Library, NotIndexed
+from understudy_servers.docs.ids import LibraryRef, parse
+from understudy_servers.docs.packing import Snippet, candidates
+from understudy_servers.docs.project import Project
+from understudy_servers.docs.reading import UnreadableSource, fingerprint
+from understudy_servers.docs.search import Page, search
+from understudy_servers.docs.source import Source
+from understudy_servers.docs.store import IndexedVersion, Store
+from understudy_servers.docs.symbols import find_symbols, nearest_names
+
+Vectors = Literal["ready", "building", "off"]
+FRESH_SECONDS = 2.0  # how long a fingerprint is trusted before the source is looked at again
+
+
+class StillIndexing(Exception):
+    """The library is being indexed and the wait is over; the message says how far it is and what to do."""
+
+
+class Dense(Protocol):
+    """Similarity search; `None` when it cannot answer yet."""
+
+    def nearest(self, versions: Sequence[IndexedVersion], query: str) -> list[int] | None: ...
+    def state(self, version: IndexedVersion) -> Vectors: ...
+
+
+class NoVectors:
+    """Keyword search only."""
+
+    def nearest(self, versions: Sequence[IndexedVersion], query: str) -> list[int] | None:
+        return None
+
+    def state(self, version: IndexedVersion) -> Vectors:
+        return "off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a question found in one version of one library, before packing."""
+
+    library: Library
+    version: IndexedVersion
+    vectors: Vectors
+    pages: Sequence[Page]
+    snippets: Sequence[Snippet]
+
+
+class Desk:
+    """Answers questions about the documentation of one project."""
+
+    def __init__(
+        self,
+        store: Store,
+        project: Project,
+        builder: Builder,
+        *,
+        dense: Dense | None = None,
+        added: Sequence[Source] = (),
+    ) -> None:
+        self.store = store
+        self.project = project
+        self.builder = builder
+        self.dense: Dense = dense or NoVectors()
+        self.added = list(added)
+        self._fresh: dict[str, float] = {}
+
+    def libraries(self) -> dict[str, Library]:
+        """Return every library that can be asked about, by key."""
+        sources = [*self.added, *(package.source for package in self.project.packages().values())]
+        return catalog.gather(sources, self.store.versions())
+
+    def resolve(self, name: str) -> list[Library]:
+        """Return the libraries that a name means, best first, then their family.
+
+        Raises:
+            NotIndexed: there is none.
+        """
+        ref, libraries = parse(name), self.libraries()
+        found = catalog.find(libraries, ref)
+        if not found:
+            raise catalog.not_indexed(libraries, ref.repository or ref.name, ecosystem=ref.ecosystem)
+        family = [one for one in catalog.related(libraries, found[0]) if one not in found]
+        return [*found, *family]
+
+    def locate(self, library_id: str) -> tuple[Library, str]:
+        """Return the library and version that an id or bare name means.
+
+        Raises:
+            NotIndexed: there is none, or not of that version.
+        """
+        ref = parse(library_id)
+        libraries = self.libraries()
+        found = catalog.find(libraries, ref) or catalog.find(libraries, _without_owner(ref))
+        if not found:
+            raise catalog.not_indexed(libraries, ref.repository or ref.name, ecosystem=ref.ecosystem)
+        for library in found:
+            if (number := library.choose(ref.version)) is not None:
+                return library, number
+        raise catalog.no_such_version(found[0], ref.version)
+
+    def job(self, library: Library, number: str) -> int | None:
+        """Ask for a version to be indexed when it is not, or has changed since; return the job, or nothing to do."""
+        source, known = library.sources.get(number), library.indexed.get(number)
+        if source is None:
+            return None
+        if known is not None and self._unchanged(source, known):
+            return None
+        return self.builder.request(source)
+
+    def _unchanged(self, source: Source, known: IndexedVersion) -> bool:
+        now = time.monotonic()
+        if now - self._fresh.get(source.id, -FRESH_SECONDS) < FRESH_SECONDS:
+            return True
+        try:
+            same = known.source == source and fingerprint(source) == known.fingerprint
+        except UnreadableSource:
+            return True  # the source is gone: what is indexed is all there is
+        if same:
+            self._fresh[source.id] = now
+        return same
+
+    def check(self, job: int) -> jobs.Job:
+        """Return how a job stands, and see that somebody works on it.
+
+        Raises:
+            UnreadableSource: it failed.
+        """
+        state = jobs.status(self.store, job)
+        if state.state == "failed":
+            raise UnreadableSource(state.message)
+        if not state.finished:
+            self.builder.nudge()
+        return state
+
+    def wait(self, library: Library, number: str, seconds: float = 600.0) -> None:
+        """Block until a version is indexed; the commands use this.
+
+        Raises:
+            UnreadableSource: it cannot be.
+            StillIndexing: it takes longer than `seconds`.
+        """
+        job = self.job(library, number)
+        deadline = time.monotonic() + seconds
+        while job is not None and not self.check(job).finished:
+            if time.monotonic() > deadline:
+                raise StillIndexing(f"{library.title} {number} is still being indexed. Ask again in a minute.")
+            time.sleep(0.02)
+
+    def ask(self, library: Library, number: str, query: str) -> Found:
+        """Search one indexed version.
+
+        Raises:
+            NotIndexed: it is not in the index.
+        """
+        version = self._indexed(library, number)
+        nearest = self.dense.nearest([version], query)
+        with self.store.reading() as connection:
+            pages = search(connection, [version.id], query, nearest)
+            snippets = list(candidates(connection, pages))
+        return Found(
+            library=library, version=version, vectors=self.dense.state(version), pages=pages, snippets=snippets
+        )
+
+    def symbol(self, library: Library, number: str, name: str) -> tuple[Found, list[str]]:
+        """Look a symbol up by name; the second part holds near names when there is no such symbol."""
+        version = self._indexed(library, number)
+        with self.store.reading() as connection:
+            chunks = find_symbols(connection, [version.id], name)
+            pages = search(connection, [version.id], name) if chunks else []
+            wanted = {*chunks[:3]}
+            pages = [page for page in pages if wanted & {hit.id for hit in page.hits}]
+            snippets = list(candidates(connection, pages))
+            near = [] if chunks else nearest_names(connection, [version.id], name)
+        found = Found(library=library, version=version, vectors="off", pages=pages, snippets=snippets)
+        return found, near
+
+    def _indexed(self, library: Library, number: str) -> IndexedVersion:
+        known = next((one for one in self.store.versions(library.key) if one.number == number), None)
+        if known is None:
+            raise NotIndexed(f"{library.title} {number} is not indexed any more. Ask again to index it.")
+        return known
+
+
+def _without_owner(ref: LibraryRef) -> LibraryRef:
+    """`/pydantic/pydantic` may name a package whose metadata links elsewhere: owner and project are then one word."""
+    owner, _, project = ref.repository.partition("/")
+    same = owner and owner.strip("-") == project.strip("-")
+    return LibraryRef(name=ref.name, version=ref.version) if same else ref
+
+
+def folder_source(path: Path, name: str = "") -> Source:
+    """Return the source of a local folder or file of documentation."""
+    title = name or path.resolve().stem if path.is_file() else name or path.resolve().name
+    return Source(
+        kind="folder",
+        key=f"/local/{title.lower()}",
+        title=title,
+        version="",
+        location=str(path.resolve()),
+        origin="folder",
+    )

@@ -1,0 +1,183 @@
+"""Python distributions in a folder of installed packages: metadata and source files, read as data."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
+from pathlib import Path
+
+from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.ids import normal, repository_of
+from understudy_servers.docs.markdown import page_chunks
+from understudy_servers.docs.progress import Progress, silent
+from understudy_servers.docs.python_module import MAX_SOURCE, Module, UnreadableSource, read_module
+from understudy_servers.docs.python_package import SKIPPED_FOLDERS, package_chunks
+from understudy_servers.docs.source import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """One installed distribution."""
+
+    name: str
+    version: str
+    folder: Path  # the site-packages it lies in
+    summary: str = ""
+    repository: str = ""
+    imports: tuple[str, ...] = ()  # top-level import names, such as yaml for PyYAML
+
+    @property
+    def key(self) -> str:
+        return f"/pypi/{normal(self.name)}"
+
+    @property
+    def source(self) -> Source:
+        """Where the documentation of this distribution is read from."""
+        return Source(
+            kind="installed",
+            key=self.key,
+            title=self.name,
+            version=self.version,
+            location=str(self.folder),
+            origin="installed",
+            summary=self.summary,
+            repository=self.repository,
+            aliases=self.imports,
+        )
+
+
+def site_packages(prefix: Path) -> list[Path]:
+    """Return the folders of installed packages of a Python environment, given its prefix."""
+    found = [*sorted(prefix.glob("lib/python3.*/site-packages"), reverse=True), prefix / "Lib" / "site-packages"]
+    return [folder for folder in found if folder.is_dir()]
+
+
+def installed(folder: Path) -> Iterator[Installed]:
+    """Yield the distributions of a site-packages folder; broken ones are left out."""
+    for distribution in _distributions(folder):
+        try:
+            metadata = distribution.metadata
+            name, version = metadata["Name"], metadata["Version"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if not name or not version:
+            continue
+        links = [metadata["Home-page"] or "", *(metadata.get_all("Project-URL") or [])]
+        yield Installed(
+            name=name,
+            version=version,
+            folder=folder,
+            summary=metadata["Summary"] or "",
+            repository=next(filter(None, map(repository_of, links)), ""),
+            imports=_imports(distribution),
+        )
+
+
+def _distributions(folder: Path, name: str | None = None) -> Iterator[Distribution]:
+    # not metadata.distributions(): that asks every import hook of this very process as well
+    yield from MetadataPathFinder.find_distributions(DistributionFinder.Context(name=name, path=[str(folder)]))
+
+
+def _imports(distribution: Distribution) -> tuple[str, ...]:
+    declared = distribution.read_text("top_level.txt")
+    if declared:
+        return tuple(name for name in declared.split() if name.isidentifier())
+    record = distribution.read_text("RECORD") or ""
+    tops = dict.fromkeys(
+        line.partition("/")[0] for line in record.splitlines() if re.match(r"\w+/__init__\.pyi?,", line)
+    )
+    singles = dict.fromkeys(match[1] for match in re.finditer(r"^(\w+)\.py,", record, re.MULTILINE))
+    return tuple(dict.fromkeys([*tops, *singles]))
+
+
+def find(folder: Path, name: str) -> Distribution:
+    """Return the distribution of a name.
+
+    Raises:
+        LookupError: it is no longer there.
+    """
+    for distribution in _distributions(folder, name):
+        return distribution
+    raise LookupError(f"{name!r} is not installed in {folder} any more. Install it again or ask for another library.")
+
+
+def fingerprint(distribution: Distribution) -> str:
+    """Return what changes when a distribution is replaced: version and the recorded hashes of its files."""
+    record = distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or ""
+    return blake2b(f"{distribution.version}\n{record}".encode(), digest_size=12).hexdigest()
+
+
+def read_distribution(folder: Path, name: str, progress: Progress = silent) -> tuple[list[Chunk], list[str]]:
+    """Return the chunks of an installed distribution and a sentence for each file that could not be read.
+
+    The README comes from the metadata, the API from `.py` and `.pyi` files. Nothing is imported or executed.
+    """
+    distribution = find(folder, name)
+    notes: list[str] = []
+    modules: dict[str, Module] = {}
+    files = list(_sources(distribution, folder))
+    for index, (path, relative) in enumerate(files):
+        progress(index, len(files))
+        try:
+            merge(modules, _read(path, relative))
+        except UnreadableSource as error:
+            notes.append(str(error))
+        except OSError as error:
+            notes.append(f"{relative}: {error.strerror or error}")
+    readme = _readme(distribution)
+    chunks = page_chunks(readme, page="README", fallback_title=distribution.name) if readme else []
+    return chunks + package_chunks(modules), notes
+
+
+def _readme(distribution: Distribution) -> str:
+    try:
+        return str(distribution.metadata["Description"] or distribution.metadata.json.get("description") or "")
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _sources(distribution: Distribution, folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the Python files that may hold public definitions, absolute and as import path; none outside `folder`."""
+    root = folder.resolve()
+    for file in distribution.files or ():
+        relative = Path(str(file))
+        if relative.suffix not in (".py", ".pyi") or ".." in relative.parts or relative.is_absolute():
+            continue
+        if SKIPPED_FOLDERS & set(relative.parts[1:]) or relative.stem.startswith("test_"):
+            continue
+        if not all(part.removesuffix("-stubs").isidentifier() for part in relative.with_suffix("").parts):
+            continue
+        path = folder / relative
+        if path.resolve().is_relative_to(root):
+            yield path, relative
+
+
+def _read(path: Path, relative: Path) -> Module:
+    if path.stat().st_size > MAX_SOURCE:
+        raise UnreadableSource(
+            f"{relative}: {path.stat().st_size} bytes, more than the {MAX_SOURCE} that are read of one file"
+        )
+    parts = [part.removesuffix("-stubs") for part in relative.with_suffix("").parts]
+    is_package = parts[-1] == "__init__"
+    name = ".".join(parts[:-1] if is_package else parts)
+    return read_module(path.read_bytes(), name=name, path=relative.as_posix(), is_package=is_package)
+
+
+def merge(modules: dict[str, Module], module: Module) -> None:
+    """Add a module; a stub and its source become one, with the stub's signatures and the source's docstrings."""
+    known = modules.get(module.name)
+    if known is None:
+        modules[module.name] = module
+        return
+    stub, source = (known, module) if known.path.endswith(".pyi") else (module, known)
+    for name, definition in source.definitions.items():
+        typed = stub.definitions.setdefault(name, definition)
+        typed.doc = typed.doc or definition.doc
+    stub.doc = stub.doc or source.doc
+    stub.exported = source.exported if source.exported is not None else stub.exported
+    stub.imports = source.imports | stub.imports
+    stub.stars = list(dict.fromkeys([*stub.stars, *source.stars]))
+    stub.exported_from = list(dict.fromkeys([*stub.exported_from, *source.exported_from]))
+    stub.path = source.path
+    modules[module.name] = stub

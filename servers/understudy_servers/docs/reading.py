@@ -1,0 +1,64 @@
+"""From a source to its chunks: one door for every kind of source, and the fingerprint that says whether it changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy_servers.docs import distributions, folder
+from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.progress import Progress, silent
+from understudy_servers.docs.source import Source
+
+
+class UnreadableSource(Exception):
+    """Nothing of a source could be read; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What was read of a source."""
+
+    chunks: Sequence[Chunk]
+    fingerprint: str
+    notes: Sequence[str] = ()
+
+
+def fingerprint(source: Source) -> str:
+    """Return a cheap mark that changes when the source does; empty when only reading it again would tell.
+
+    Raises:
+        UnreadableSource: the source is gone.
+    """
+    try:
+        match source.kind:
+            case "installed":
+                return distributions.fingerprint(distributions.find(Path(source.location), source.title))
+            case "folder" if not Path(source.location).exists():
+                raise UnreadableSource(
+                    f"{source.location!r} does not exist any more. Put it back or remove {source.id!r}."
+                )
+            case "folder":
+                return folder.fingerprint(Path(source.location))
+    except (LookupError, OSError) as error:
+        raise UnreadableSource(str(error)) from error
+    return ""
+
+
+def read(source: Source, progress: Progress = silent) -> Reading:
+    """Read a source whole.
+
+    Raises:
+        UnreadableSource: nothing of it could be read.
+    """
+    mark = fingerprint(source)  # before reading: what changes meanwhile is read again next time
+    match source.kind:
+        case "installed":
+            chunks, notes = distributions.read_distribution(Path(source.location), source.title, progress)
+        case "folder":
+            chunks, notes = folder.read_folder(Path(source.location), progress)
+        case _:
+            raise UnreadableSource(f"{source.location!r} is a source of an unknown kind, {source.kind!r}.")
+    if not chunks:
+        reasons = " ".join(notes[:3])
+        raise UnreadableSource(f"Nothing to index was found in {source.location!r} for {source.id}. {reasons}".strip())
+    return Reading(chunks=chunks, fingerprint=mark, notes=notes)

@@ -1,0 +1,118 @@
+"""Exact look-up of a symbol by name: full, by its last parts, through a re-export, or inherited."""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from understudy_servers.docs.words import identifiers
+
+MAX_BASES = 24  # classes visited when a member is looked for among base classes
+_CODE = re.compile(r"_|[a-z][A-Z]|\.|^[A-Z][a-z]+[A-Z]")
+
+
+def find_symbols(connection: sqlite3.Connection, versions: Sequence[int], name: str) -> list[int]:
+    """Return the chunks a dotted or single name means, best first; empty when no symbol of these versions has it."""
+    name = name.strip().strip("`").removesuffix("()").strip(".")
+    if not name or not versions:
+        return []
+    parts = name.split(".")
+    for start in range(len(parts)):
+        wanted = ".".join(parts[start:])
+        if start and len(parts) - start < 2:
+            break  # `pd.merge` may become `merge`, but a dotted name that fails is not any symbol with its last part
+        if found := _by_name(connection, versions, wanted) or _inherited(connection, versions, wanted):
+            return found
+    if len(parts) == 2 and (found := _by_name(connection, versions, parts[1])):
+        return found  # `pd.merge`: the first part is an import alias
+    return []
+
+
+def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: str, limit: int = 3) -> list[int]:
+    """Return the chunks of the symbols a question names in so many words, best first.
+
+    A word counts as a name when it is dotted, written in snake or camel case, called, in backticks, or the whole query.
+    """
+    whole = query.strip()
+    found: dict[int, None] = {}
+    named: list[str] = []
+    for name in identifiers(query):
+        if any(name in known.split(".") for known in named):
+            continue  # a part of a dotted name that was found
+        marked = f"`{name}`" in query or f"{name}(" in query
+        if name == whole.removesuffix("()") or marked or _CODE.search(name):
+            chunks = find_symbols(connection, versions, name)[:limit]
+            found |= dict.fromkeys(chunks)
+            named += [name] if chunks else []
+        if len(found) >= limit:
+            break
+    return list(found)[:limit]
+
+
+def nearest_names(connection: sqlite3.Connection, versions: Sequence[int], name: str, limit: int = 5) -> list[str]:
+    """Return names that share the last part's beginning with `name`, for a 'did you mean' line."""
+    leaf = name.rpartition(".")[2].lower()
+    marks = ",".join("?" * len(versions))
+    for length in range(len(leaf), 2, -1):
+        rows = connection.execute(
+            f"SELECT DISTINCT name FROM symbol WHERE leaf >= ? AND leaf < ? AND version IN ({marks}) "
+            "ORDER BY length(name), name LIMIT ?",
+            (leaf[:length], leaf[:length] + "\U0010ffff", *versions, limit),
+        ).fetchall()
+        if rows:
+            return [row["name"] for row in rows]
+    return []
+
+
+def _by_name(connection: sqlite3.Connection, versions: Sequence[int], name: str) -> list[int]:
+    marks = ",".join("?" * len(versions))
+    rows = connection.execute(
+        f"SELECT symbol.name, chunk, chunk.title, chunk.demoted FROM symbol JOIN chunk ON chunk.id = symbol.chunk "
+        f"WHERE leaf = ? AND symbol.version IN ({marks})",
+        (name.rpartition(".")[2].lower(), *versions),
+    ).fetchall()
+    tail = f".{name.lower()}"
+    ranked = sorted(
+        (
+            row["name"] != name,
+            row["name"].lower() != name.lower(),
+            not row["name"].endswith(f".{name}"),
+            row["demoted"],
+            row["name"].count("."),
+            row["title"] != row["name"],
+            row["chunk"],
+        )
+        for row in rows
+        if f".{row['name'].lower()}".endswith(tail)
+    )
+    return list(dict.fromkeys(row[-1] for row in ranked))
+
+
+def _inherited(connection: sqlite3.Connection, versions: Sequence[int], name: str) -> list[int]:
+    """Look for `Owner.member` under the owner's canonical name, then in its base classes."""
+    owner, _, member = name.rpartition(".")
+    if not owner:
+        return []
+    queue = _owners(connection, _by_name(connection, versions, owner)[:2])
+    seen: set[str] = set()
+    while queue and len(seen) < MAX_BASES:
+        title, bases = queue.pop(0)
+        if title in seen:
+            continue
+        seen.add(title)
+        if found := _by_name(connection, versions, f"{title}.{member}"):
+            return found
+        for base in bases:
+            queue += _owners(connection, _by_name(connection, versions, base)[:1])
+    return []
+
+
+def _owners(connection: sqlite3.Connection, chunks: Iterable[int]) -> list[tuple[str, list[str]]]:
+    owners = []
+    for chunk in chunks:
+        row = connection.execute(
+            "SELECT title, bases FROM symbol JOIN chunk ON chunk.id = chunk WHERE chunk = ? ORDER BY bases DESC",
+            (chunk,),
+        ).fetchone()
+        if row:
+            owners.append((row["title"], [base for base in row["bases"].split("\n") if base]))
+    return owners

@@ -1,0 +1,59 @@
+"""A made-up environment with made-up packages, and a desk over it, all in the test's own folder."""
+
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from understudy_servers.docs.building import InlineBuilder
+from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.project import Project
+from understudy_servers.docs.store import Store
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "home")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Install a distribution of plain files into the environment `tmp_path/project/.venv`."""
+    site = tmp_path / "project" / ".venv" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / "project" / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+
+    def install_one(name: str, version: str, files: Mapping[str, str], *, readme: str = "", url: str = "") -> Path:
+        record = []
+        for relative, text in files.items():
+            path = site / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            record.append(f"{relative},sha256={sha256(text.encode()).hexdigest()},{len(text)}")
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        links = f"Project-URL: Source, {url}\n" if url else ""
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: About {name}\n{links}\n{readme}",
+            encoding="utf-8",
+        )
+        (info / "RECORD").write_text("\n".join(record) + "\n", encoding="utf-8")
+        return site
+
+    return install_one
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "project").mkdir(exist_ok=True)
+    return Project(roots=(tmp_path / "project",), environ={})
+
+
+@pytest.fixture
+def desk(store: Store, project: Project) -> Desk:
+    return Desk(store, project, InlineBuilder(store))
