@@ -41,6 +41,8 @@ KNOWN: dict[str, Entry] = {
     "humaneval+": Entry(
         "humaneval:open_humaneval", "HumanEval with EvalPlus' inputs.", "humaneval/HumanEvalPlus-OriginFmt.jsonl.gz"
     ),
+    "bfcl": Entry("bfcl:open_bfcl", "Function calls: simple, multiple, parallel, irrelevance.", "bfcl"),
+    "bfcl-live": Entry("bfcl:open_bfcl", "The same with functions and questions of users.", "bfcl"),
     "mbpp": Entry("mbpp:open_mbpp", "974 short Python tasks with their asserts.", "mbpp/mbpp.jsonl"),
     "mbpp-sanitized": Entry("mbpp:open_mbpp", "427 of them, checked by hand.", "mbpp/sanitized-mbpp.json"),
     "mbpp+": Entry("mbpp:open_mbpp", "378 of them with EvalPlus' inputs.", "mbpp/MbppPlus-OriginFmt.jsonl.gz"),
