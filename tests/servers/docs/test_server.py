@@ -48,7 +48,7 @@ async def call(desk: Desk, tool: str, **arguments: Any) -> CallToolResult:
 @pytest.fixture
 def shelves(install: Install, desk: Desk) -> Desk:
     files = {"shelves/__init__.py": "from shelves._boards import *\n", "shelves/_boards.py": SHELF}
-    install("shelves", "1.2.3", files, readme="# Shelves\n\nBoards on walls.\n", url="https://github.com/acme/shelves")
+    install("shelves", "1.2.3", files, readme="# Shelves\n\nBoards for walls.\n", url="https://github.com/acme/shelves")
     return desk
 
 
