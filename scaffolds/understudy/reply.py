@@ -61,7 +61,8 @@ def answer_from_text(
     files: dict[str, str] = {}
     if rule.kind == "code":
         code = code_in(text, rule)
-        files = {rule.path: code} if code else {}
+        given = rule.before.rstrip("\n") + "\n" if rule.before else ""
+        files = {rule.path: given + code} if code else {}
     elif rule.kind == "files":
         files = files_in(text)
     return Answer(text=text, tool_calls=tool_calls, files=files, complete=complete)
