@@ -82,7 +82,7 @@ async def test_every_way_to_name_a_library_reaches_its_documentation(shelves: De
     assert result.structured_content is not None
     assert result.structured_content["version"] == "1.2.3"
     assert result.structured_content["snippets"][0]["title"] == "shelves.build_shelf"
-    assert "### shelves.build_shelf\n\nSource: shelves/_boards.py:17\n\n" in text_of(result)
+    assert "### shelves.build_shelf\n\nSource: shelves/_boards.py:15\n\n" in text_of(result)
 
 
 @pytest.mark.parametrize("key", ["context7CompatibleLibraryID", "libraryID", "libraryName"])
