@@ -40,7 +40,7 @@ imports: $(VENV)/.installed-dev  ## Check that imports point one way.
 test-slow: $(VENV)/.installed-dev  ## Run the suites that take minutes.
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "slow and not clients"
 
-test-clients: $(VENV)/.installed-dev  ## Run the suites that need Node, a browser or an MCP client.
+test-clients: $(VENV)/.installed-dev tests/clients/node_modules/.installed  ## Run the suites that need Node, a browser or an MCP client.
 	$(BIN)/python -m pytest -m clients
 
 bench: $(VENV)/.installed-dev  ## Print every benchmark's ratio against its peer or floor.
@@ -76,6 +76,10 @@ $(VENV)/.installed-demo: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing understudy with llama.cpp and the harness ..."
 	$(PIP) install --quiet -c constraints.txt -e '.[local,harness]'
 	@touch $@
+
+# Scripts of packages do not run, except the one that brings the pinned Node.
+tests/clients/node_modules/.installed: tests/clients/package.json
+	@if command -v npm > /dev/null; then cd tests/clients && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error && npm rebuild node --loglevel=error && touch node_modules/.installed; else echo "npm is not here: tests that need Node will say that they are skipped"; fi
 
 $(VENV)/.installed-dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing understudy with everything and the development tools ..."
