@@ -1,0 +1,166 @@
+"""Carry out plans: choose the warm interpreter, lay out the files, run, judge. Blocking; used from threads."""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from understudy_servers.testing import isolation as sandbox
+from understudy_servers.testing.isolation import Isolation, Network, Policy, SandboxRefused
+from understudy_servers.testing.judge import Judgement, judge
+from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.plan import Plan
+from understudy_servers.testing.pool import Pool
+from understudy_servers.testing.running import Raw, Run
+from understudy_servers.testing.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
+from understudy_servers.testing.worker.layers import ALL
+from understudy_servers.testing.worker.view import SCRATCH, WORKSPACE, make_scratch, write_files
+
+PREFIX = "understudy-run-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How this server runs tests: set on its command line, out of reach of any client."""
+
+    python: str = sys.executable
+    policy: Policy = "standard"
+    network: Network = "none"
+    preload: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+    switched_off: frozenset[str] = frozenset()  # layers to leave out, for tests of the weaker cases
+    limits: Limits = field(default_factory=Limits)
+
+
+class Executor:
+    """Runs plans on one machine setting. Safe to use from several threads."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.pool = Pool()
+        self._isolation: Isolation | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers of this machine, found at first use.
+
+        Raises:
+            SandboxRefused: they are fewer than the policy asks for.
+            ZygoteLost: the interpreter cannot be started.
+        """
+        with self._lock:
+            if self._isolation is None:
+                refusal = sandbox.platform_refusal(self.machine.policy)
+                if refusal is not None:
+                    raise SandboxRefused(refusal)
+                found = sandbox.probe(self._attempt, network=self.machine.network, off=self.machine.switched_off)
+                sandbox.insist(found, self.machine.policy)
+                self._isolation = found
+            return self._isolation
+
+    def recipe(self, plan: Plan, hash_seed: int = 0) -> Recipe:
+        machine = self.machine
+        return Recipe(
+            python=machine.python, preload=machine.preload, pytest=plan.framework == "pytest", hash_seed=hash_seed
+        )
+
+    def run(
+        self, plan: Plan, limits: Limits, *, hash_seed: int = 0, stop: threading.Event | None = None
+    ) -> tuple[Judgement, Raw]:
+        """Run a plan and judge it. A warm interpreter that dies under it is replaced once.
+
+        Raises:
+            ZygoteLost: the interpreter cannot be kept alive, or has no pytest where the tests need it.
+            SandboxRefused: the policy is not met.
+        """
+        recipe = self.recipe(plan, hash_seed)
+        for last in (False, True):
+            try:
+                with self.pool.borrow(recipe) as zygote:
+                    judgement, raw = self._once(zygote, plan, limits, stop)
+                    lost = not zygote.alive
+                if not lost or raw.status is not None:
+                    return judgement, raw
+            except ZygoteLost:
+                if last:
+                    raise
+            self.pool.discard(recipe)
+        raise ZygoteLost("The warm interpreter was lost twice in this run. Does a memory limit kill it?")
+
+    def _once(self, zygote: Zygote, plan: Plan, limits: Limits, stop: threading.Event | None) -> tuple[Judgement, Raw]:
+        if plan.framework == "pytest" and not zygote.facts["pytest"]:
+            raise NeedsPytest(
+                f"These tests use pytest, which {self.machine.python} does not have. Install it there, or write plain "
+                "`def test_…(): assert …` functions or unittest, which run without it."
+            )
+        with self._laid_out(plan, zygote, self.isolation) as job:
+            raw = Run(zygote, {**job, "limits": vars(limits)}, limits, stop=stop).finish()
+            return judge(raw, job["mark"], plan.expected), raw
+
+    @contextmanager
+    def _laid_out(self, plan: Plan, zygote: Zygote, isolation: Isolation) -> Generator[dict[str, Any]]:
+        """Yield the whole job. Without a private view the files lie in a temporary folder while it runs."""
+        job = {**plan.job(), **sandbox.job_fields(isolation), "limits": vars(self.machine.limits)}
+        readable = [*system_paths(), *interpreter_paths(zygote.facts), *self.machine.readable]
+        readable += [plan.root] if plan.root else []
+        if isolation.has_view:
+            root = plan.root or WORKSPACE
+            yield {**job, "readable": readable, "root": root, "path": [root], "scratch": SCRATCH}
+            return
+        with temporary_folder() as folder:
+            root = plan.root or f"{folder}/workspace"
+            os.mkdir(f"{folder}/scratch")
+            make_scratch(f"{folder}/scratch")
+            os.makedirs(f"{folder}/workspace", mode=0o755)
+            write_files(f"{folder}/workspace", plan.files)
+            readable += [f"{folder}/workspace", "/proc", "/dev"]
+            yield {
+                **job,
+                "files": {},
+                "readable": readable,
+                "root": root,
+                "path": [root],
+                "scratch": f"{folder}/scratch",
+            }
+
+    def _attempt(self, layers: tuple[str, ...]) -> dict[str, str]:
+        plan = Plan(files={"test_probe.py": "assert True\n"}, tests=("test_probe.py",), expected=("test_probe.py",))
+        trial = Isolation(layers=layers, missing=dict.fromkeys(ALL, ""), network=self.machine.network)
+        with self.pool.borrow(self.recipe(plan)) as zygote, self._laid_out(plan, zygote, trial) as job:
+            raw = Run(zygote, job, self.machine.limits).finish()
+        if raw.broken is not None or not raw.ready:
+            raise OSError(raw.broken or "the probe ended before it began")
+        return raw.missing
+
+    def close(self) -> None:
+        self.pool.close()
+
+
+class NeedsPytest(Exception):
+    """The tests are pytest tests and the interpreter has no pytest."""
+
+
+@contextmanager
+def temporary_folder() -> Generator[str]:
+    """A folder that any user may look into, removed afterwards."""
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    os.chmod(folder, 0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove the folders of servers that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not os.path.exists(f"/proc/{owner}"):
+            shutil.rmtree(folder, ignore_errors=True)

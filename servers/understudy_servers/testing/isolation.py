@@ -1,0 +1,146 @@
+"""Which layers this machine gives, found by using each, and which of them a policy insists on."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from understudy_servers.testing.worker.layers import ALL
+
+Policy = Literal["strict", "standard", "weak"]
+Network = Literal["none", "loopback"]
+POLICIES: tuple[Policy, ...] = ("strict", "standard", "weak")
+
+
+class SandboxRefused(Exception):
+    """The policy asks for a protection this machine does not give; the text names it and the cure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isolation:
+    """The layers that every run asks for. A run that gets less than this is an error of ours, not a weaker run."""
+
+    layers: tuple[str, ...] = ALL
+    missing: dict[str, str] = field(default_factory=dict)
+    network: Network = "none"
+
+    @property
+    def word(self) -> str:
+        """`full`, or the missing layers with the reason, for every result."""
+        if not self.missing:
+            return "full"
+        return "missing: " + ", ".join(f"{name} ({reason})" for name, reason in self.missing.items())
+
+    @property
+    def has_view(self) -> bool:
+        return "view" in self.layers
+
+
+def probe(
+    attempt: Callable[[tuple[str, ...]], dict[str, str]],
+    *,
+    network: Network = "none",
+    off: frozenset[str] = frozenset(),
+) -> Isolation:
+    """Find the largest set of layers that works; `attempt` runs an empty job and returns what it lacked, or OSError.
+
+    A view that fails half way takes the whole run with it, so it is left out at the second try.
+    """
+    wanted = tuple(name for name in ALL if name not in off)
+    reasons = {name: "switched off" for name in ALL if name in off}
+    for leave_out in ((), ("view",), ("view", "network", "namespaces")):
+        layers = tuple(name for name in wanted if name not in leave_out)
+        try:
+            missing = attempt(layers)
+        except OSError as error:
+            reasons |= {
+                name: str(error)
+                for name in ("view", "network", "namespaces")[: max(1, len(leave_out))]
+                if name not in off
+            }
+            continue
+        missing = {**missing, **{name: reasons[name] for name in leave_out if name in reasons}}
+        if missing.keys() & {"namespaces"} and "view" in layers:
+            missing.setdefault("view", missing["namespaces"])
+        kept = tuple(name for name in layers if name not in missing)
+        return Isolation(layers=kept, missing=missing, network=network)
+    raise SandboxRefused(f"No test can be run here: {reasons}.")
+
+
+def insist(isolation: Isolation, policy: Policy) -> None:
+    """Refuse in words when a policy asks for what is missing.
+
+    Raises:
+        SandboxRefused: the text names the protection, why it is missing, and the cure for this system.
+    """
+    have = set(isolation.layers)
+    if isolation.network == "loopback" and "network" not in have:
+        raise SandboxRefused(
+            f"`--network loopback` needs a network namespace, which is missing here. {cure(isolation)}"
+        )
+    if policy == "weak":
+        return
+    lacking = sorted(set(ALL) - have) if policy == "strict" else _unprotected(have)
+    if lacking:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in isolation.missing.items())
+        raise SandboxRefused(
+            f"The isolation policy {policy!r} is not met: {', '.join(lacking)} ({reasons}). {cure(isolation)} "
+            f"Or start the server with `--isolation weak` to run tests without this protection."
+        )
+
+
+def _unprotected(have: set[str]) -> list[str]:
+    """What the standard policy promises and these layers do not give, by either of two ways."""
+    promises = {
+        "no network": bool({"network", "seccomp"} & have),
+        "no writes outside and the home hidden": bool({"view", "landlock"} & have),
+        "limits": "limits" in have,
+        "no privileges": "privileges" in have,
+    }
+    return [name for name, kept in promises.items() if not kept]
+
+
+def platform_refusal(policy: Policy) -> str | None:
+    """The reason to refuse on a system without these system calls, or None."""
+    if sys.platform == "linux":
+        return None
+    if sys.platform == "win32":
+        return "The testing server needs Linux or macOS. On Windows, run it inside WSL2."
+    if policy != "weak":
+        return (
+            "This system has none of the isolation layers of Linux (namespaces, Landlock, seccomp), so tests would run "
+            "unprotected. Run the server in a Linux virtual machine or container."
+        )
+    return "The testing server forks through Linux system calls and does not run on this system, not even with `weak`."
+
+
+def cure(isolation: Isolation) -> str:
+    """One line on how to get the missing namespaces or Landlock on this system."""
+    if _reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" and "namespaces" in _lost(isolation):
+        return "AppArmor restricts user namespaces: `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`."
+    if os.path.exists("/.dockerenv") and _lost(isolation):
+        return "In Docker: `docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined`."
+    if _reads("/proc/sys/kernel/unprivileged_userns_clone") == "0" and _lost(isolation):
+        return "User namespaces are off: `sudo sysctl -w kernel.unprivileged_userns_clone=1`."
+    if _reads("/proc/sys/user/max_user_namespaces") == "0" and _lost(isolation):
+        return "User namespaces are off: `sudo sysctl -w user.max_user_namespaces=10000`."
+    if "landlock" in isolation.missing:
+        return "Landlock needs Linux 5.13 and `landlock` in the kernel's `lsm=` list."
+    return "Run `understudy test doctor` to see each layer."
+
+
+def _lost(isolation: Isolation) -> set[str]:
+    return {"namespaces", "network", "view"} & isolation.missing.keys()
+
+
+def _reads(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def job_fields(isolation: Isolation) -> dict[str, Any]:
+    return {"layers": list(isolation.layers), "network": isolation.network, "may_lack": list(isolation.missing)}

@@ -1,0 +1,188 @@
+"""The result of a run as data and as text, never larger than 4 KB each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from understudy_servers.testing.judge import Judgement, Verdict, signature
+from understudy_servers.testing.worker.events import clip, short
+
+MAX_BYTES = 4096
+MAX_FAILURES = 3
+MAX_SAME = 5
+FIELDS = ("kind", "call", "expected", "actual", "where", "code", "message")
+# Rounds of shrinking: the size of each field of a failure, the number of names in lists, the size of the output.
+ROUNDS = ((400, 5, 400), (200, 3, 200), (120, 2, 100), (60, 1, 0), (30, 0, 0))
+
+
+@dataclass
+class Result:
+    """What `run_tests` answers; `docs/servers/testing.md` describes each field."""
+
+    verdict: Verdict
+    reason: str = ""
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    total: int = 0
+    expected: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    delta: dict[str, Any] = field(default_factory=lambda: {"fixed": [], "broke": [], "same_failure_count": 0})
+    hidden: dict[str, int] | None = None
+    proof: list[str] | None = None
+    isolation: str = ""
+    mode: str = "warm"
+    framework: str = "plain"
+    channel: str = "private"
+    ms: float = 0.0
+    seed: int = 0
+    workspace: str = ""
+    changed_tests: list[str] = field(default_factory=list)
+    output: str = ""
+    notes: list[str] = field(default_factory=list)
+    cut: dict[str, int] = field(default_factory=lambda: {"failures": 0, "chars": 0})
+    graded: bool = False
+    outcomes: dict[str, str] = field(default_factory=dict)  # for the delta and for people; not sent
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict == "passed"
+
+    def as_json(self) -> dict[str, Any]:
+        """The structured content, shrunk until it fits."""
+        facts = {key: value for key, value in asdict(self).items() if key not in {"outcomes", "graded"}}
+        facts = {"verdict": facts.pop("verdict"), "reason": short(facts.pop("reason"), 200), "ok": self.ok, **facts}
+        facts["isolation"] = short(self.isolation, 300)
+        facts["workspace"] = clip(self.workspace, 120)
+        if self.graded:
+            facts["graded"] = True
+        for size, names, output in ROUNDS:
+            shrunk = _shrink(facts, size, names, output)
+            if len(json.dumps(shrunk, ensure_ascii=False).encode()) <= MAX_BYTES:
+                return shrunk
+        shrunk["failures"] = shrunk["failures"][:1]
+        return shrunk
+
+    def as_text(self) -> str:
+        """The same for a model that reads text only: verdict first, then what to repair."""
+        facts = self.as_json()
+        lines = [_headline(self, facts), *_failure_lines(facts["failures"])]
+        delta = facts["delta"]
+        if delta["fixed"]:
+            lines.append(f"fixed: {', '.join(delta['fixed'])}")
+        if delta["broke"]:
+            lines.append(f"broke: {', '.join(delta['broke'])}")
+        if delta["same_failure_count"] > 1:
+            lines.append(f"The first failure has come back unchanged {delta['same_failure_count']} times.")
+        if facts["cut"]["failures"]:
+            lines.append(f"{facts['cut']['failures']} more kinds of failure are not shown.")
+        if facts["output"]:
+            lines.append(f"output (from the tests, not from the verifier): {facts['output']}")
+        lines += facts["notes"]
+        if self.isolation != "full":
+            lines.append(f"isolation: {facts['isolation']}")
+        return clip("\n".join(lines), MAX_BYTES // 2)
+
+
+def _shrink(facts: Mapping[str, Any], size: int, names: int, output: int) -> dict[str, Any]:
+    shrunk = dict(facts)
+    shrunk["failures"] = [
+        {
+            **{key: clip(value, size) if isinstance(value, str) else value for key, value in failure.items()},
+            "same": [clip(name, size // 2) for name in failure["same"][:names]],
+        }
+        for failure in facts["failures"]
+    ]
+    delta = facts["delta"]
+    shrunk["delta"] = {
+        "fixed": [clip(name, size // 2) for name in delta["fixed"][:names]],
+        "broke": [clip(name, size // 2) for name in delta["broke"][:names]],
+        "same_failure_count": delta["same_failure_count"],
+    }
+    shrunk["changed_tests"] = [clip(name, size // 2) for name in facts["changed_tests"][:names]]
+    shrunk["notes"] = [clip(note, size) for note in facts["notes"][: max(names, 1)]]
+    shrunk["output"] = clip(facts["output"], output) if output else ""
+    return shrunk
+
+
+def _headline(result: Result, facts: Mapping[str, Any]) -> str:
+    words = f"{result.verdict} ({facts['reason']})" if facts["reason"] else result.verdict
+    counts = [f"{result.passed} passed", f"{result.failed} failed"]
+    if result.skipped:
+        counts.append(f"{result.skipped} skipped")
+    counted = ", ".join(counts) + f" of {max(result.expected, result.total)} tests"
+    proof = f"; proof: {', '.join(result.proof)}" if result.proof else ""
+    hidden = f"; hidden tests: {result.hidden['passed']} of {result.hidden['total']} passed" if result.hidden else ""
+    return f"{words}: {counted}{proof}{hidden}"
+
+
+def _failure_lines(failures: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for failure in failures:
+        lines.append(f"- {failure['id']}: {failure['message'] or failure['kind']}")
+        if failure["expected"] or failure["actual"]:
+            lines.append(f"    {failure['call']}: expected {failure['expected']}, got {failure['actual']}")
+        elif failure["call"]:
+            lines.append(f"    at: {failure['call']}")
+        if failure["where"]:
+            lines.append(f"    in {failure['where']}: {failure['code']}")
+        if failure["same"]:
+            lines.append(f"    the same in: {', '.join(failure['same'])}")
+    return lines
+
+
+def from_judgement(judgement: Judgement, expected: int) -> Result:
+    """Count, group failures by what they have in common, and take the few that say the most."""
+    report = judgement.report
+    groups = _grouped(
+        report.collect_errors, [report.facts[name] for name in report.of("failed") if name in report.facts]
+    )
+    failures = [_failure(group) for group in groups[:MAX_FAILURES]]
+    running = _unreported(report.ids, report.outcomes)
+    if (
+        judgement.verdict in {"timeout", "killed", "crashed", "aborted"}
+        and running is not None
+        and len(failures) < MAX_FAILURES
+    ):
+        failures.insert(0, _interrupted(running, judgement))
+    return Result(
+        judgement.verdict,
+        judgement.reason,
+        passed=len(report.of("passed")),
+        failed=len(report.of("failed")) + len(report.collect_errors),
+        skipped=len(report.of("skipped")),
+        total=len(report.ids or []),
+        expected=expected,
+        failures=failures,
+        cut={"failures": max(0, len(groups) - MAX_FAILURES), "chars": 0},
+        outcomes=dict(report.outcomes),
+    )
+
+
+def _grouped(errors: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for facts in [*errors, *failed]:
+        groups.setdefault(signature(facts), []).append(facts)
+    return list(groups.values())
+
+
+def _failure(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    first = group[0]
+    texts = {name: short(first.get(name, ""), 600) for name in FIELDS}
+    return {
+        "id": short(first.get("id", ""), 200),
+        **texts,
+        "same": [short(facts.get("id", ""), 120) for facts in group[1 : 1 + MAX_SAME]],
+    }
+
+
+def _unreported(ids: Sequence[str] | None, outcomes: Mapping[str, str]) -> str | None:
+    """The test that was running when the run ended: the first without an outcome, or none known."""
+    return next((name for name in ids or () if outcomes.get(name) in (None, "begun")), None)
+
+
+def _interrupted(name: str, judgement: Judgement) -> dict[str, Any]:
+    empty = dict.fromkeys(FIELDS, "")
+    message = f"{judgement.verdict} ({judgement.reason}) while this test ran"
+    return {"id": short(name, 200), **empty, "kind": "exception", "message": message, "same": []}

@@ -1,0 +1,175 @@
+"""Run one job in a fork of the zygote: feed it, watch it, and bring back what it said. Blocking; used from threads."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from understudy_servers.testing import memory
+from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.warm import Zygote
+
+LOOK_S = 0.01  # how often the memory of a run is looked at
+END_S = 2.0  # how long the end of a killed run is waited for
+LINGER_S = 0.5  # how long pipes may stay open after the worker is gone
+FLOOD = 16  # times the output limit after which a run is killed for it
+CHUNK = 1 << 16
+WAKE = select.POLLIN | select.POLLHUP
+
+
+@dataclass
+class Raw:
+    """Everything a run left: `events` and `output` are the candidate's word, the rest is not."""
+
+    events: bytearray = field(default_factory=bytearray)
+    output: bytearray = field(default_factory=bytearray)
+    output_cut: int = 0
+    status: int | None = None
+    ready: bool = False
+    missing: dict[str, str] = field(default_factory=dict)
+    broken: str | None = None
+    stopped: str | None = (
+        None  # the limit for which the server ended it: wall, memory, output_flood, report_flood, cancelled
+    )
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+
+
+class Run:
+    """One run from fork to end. `start`, then `finish`; split mode starts two and finishes both."""
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        job: dict[str, Any],
+        limits: Limits,
+        *,
+        peer: int | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.limits, self.raw, self.stop = limits, Raw(), stop
+        self.own_pids = "namespaces" in job["layers"]
+        self.started = time.monotonic()
+        self.pid, self.handle = -1, -1
+        self._status = bytearray()
+        with tempfile.TemporaryFile() as letter:
+            letter.write(json.dumps(job).encode())
+            letter.flush()
+            letter.seek(0)
+            pipes = [os.pipe() for _ in range(3)]
+            self.events, self.output, self.status = (pair[0] for pair in pipes)
+            theirs = [letter.fileno(), *(pair[1] for pair in pipes), *([] if peer is None else [peer])]
+            try:
+                self.pid, self.handle = zygote.fork(theirs)
+            except BaseException:
+                self._close()
+                raise
+            finally:
+                for pair in pipes:
+                    os.close(pair[1])
+        self.open = {self.events, self.output, self.status}
+
+    def finish(self, *others: "Run") -> Raw:
+        """Wait for the end or for a limit; `others` are runs that end with this one. Return what this one left."""
+        runs = [self, *others]
+        owner = {descriptor: run for run in runs for descriptor in run.open}
+        poll = select.poll()
+        for descriptor in owner:
+            poll.register(descriptor, WAKE)
+        next_look, gone = self.started + LOOK_S, None
+        while self.open:
+            now = time.monotonic()
+            gone = now if gone is None and self.status not in self.open else gone
+            if gone is not None and now - gone > LINGER_S:
+                break
+            if now >= next_look:
+                next_look = now + LOOK_S
+                self.raw.stopped = next((word for run in runs if (word := run.over(now))), None)
+                if self.raw.stopped:
+                    break
+            for descriptor, _ in poll.poll(LOOK_S * 1000):
+                if not owner[descriptor].read(descriptor):
+                    poll.unregister(descriptor)
+        for run in runs:
+            run.end()
+        return self.raw
+
+    def read(self, descriptor: int) -> bool:
+        data = os.read(descriptor, CHUNK)
+        if not data:
+            self.open.discard(descriptor)
+        elif descriptor == self.events:
+            self.raw.events += data
+        elif descriptor == self.status:
+            self._status += data
+        else:
+            room = max(0, self.limits.output_kb * 1024 - len(self.raw.output))
+            self.raw.output += data[:room]
+            self.raw.output_cut += len(data) - min(room, len(data))
+        return bool(data)
+
+    def over(self, now: float) -> str | None:
+        limits = self.limits
+        if self.stop is not None and self.stop.is_set():
+            return "cancelled"
+        if now - self.started > limits.wall_s:
+            return "wall"
+        if len(self.raw.events) > limits.events_kb * 1024:
+            return "report_flood"
+        if self.raw.output_cut > FLOOD * limits.output_kb * 1024:
+            return "output_flood"
+        return "memory" if memory.exceeds(self.pid, limits.memory_mb << 20) else None
+
+    def end(self) -> None:
+        self._kill()
+        self.raw.seconds = time.monotonic() - self.started
+        self._understand_status()
+        self._close()
+
+    def _kill(self) -> None:
+        """End the run and everything it started: with a process namespace by one signal, without one by a hunt."""
+        if self.own_pids:
+            self._signal(signal.SIGKILL)
+            self._await_end()
+            return
+        self._signal(signal.SIGTERM)  # process 1 of the run now hunts for whatever was started
+        self._await_end()
+        for pid in reversed(memory.tree(self.pid)):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self.handle, number)
+
+    def _await_end(self) -> None:
+        """Wait until process 1 of the run is gone, which closes the status pipe."""
+        deadline = time.monotonic() + END_S
+        watch = select.poll()
+        watch.register(self.status, WAKE)
+        while self.status in self.open and time.monotonic() < deadline:
+            if watch.poll(50):
+                self.read(self.status)
+
+    def _understand_status(self) -> None:
+        for line in bytes(self._status).splitlines():
+            facts = json.loads(line)
+            self.raw.ready = self.raw.ready or facts.get("ready", False)
+            self.raw.missing.update(facts.get("missing", {}))
+            self.raw.status = facts.get("status", self.raw.status)
+            self.raw.cpu_s = facts.get("cpu_s", self.raw.cpu_s)
+            if "broken" in facts:
+                self.raw.broken = facts["broken"]
+            if "lost" in facts:
+                self.raw.broken = f"a layer that was there before is missing: {facts['lost']}"
+
+    def _close(self) -> None:
+        for descriptor in (self.events, self.output, self.status, self.handle):
+            if descriptor >= 0:
+                os.close(descriptor)

@@ -1,0 +1,193 @@
+"""The verifier: a request in, a proved verdict out. It knows no MCP."""
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import anyio
+from anyio import to_thread
+
+from understudy_servers.testing import proof as proving
+from understudy_servers.testing.execute import Executor, Machine, NeedsPytest
+from understudy_servers.testing.isolation import SandboxRefused
+from understudy_servers.testing.judge import Judgement, signature
+from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.plan import BadTests, Plan, for_workspace
+from understudy_servers.testing.result import Result, from_judgement
+from understudy_servers.testing.turns import Busy, Turns
+from understudy_servers.testing.warm import ZygoteLost
+from understudy_servers.testing.worker.events import short
+from understudy_servers.testing.workspace import Workspace
+
+Only = Literal["all", "failed", "changed"]
+REMEMBERED = 1_000
+OUTPUT = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One question: does this candidate pass the tests of this workspace?"""
+
+    workspace: Workspace
+    candidate: Mapping[str, str] = field(default_factory=dict)
+    select: Sequence[str] | None = None
+    only: Only = "all"
+    grade: bool = False
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    client: str = ""
+
+
+@dataclass
+class _Last:
+    """What the previous run of a workspace by a client came to."""
+
+    outcomes: dict[str, str]
+    signature: object
+    count: int
+
+
+class Verifier:
+    """Runs requests, a bounded number at a time, and remembers the last outcome of each workspace for the delta."""
+
+    def __init__(self, machine: Machine, *, workers: int) -> None:
+        self.executor = Executor(machine)
+        self.turns = Turns(workers)
+        self._last: OrderedDict[tuple[str, str], _Last] = OrderedDict()
+
+    async def verify(self, request: Request) -> Result:
+        """Answer a request. Failures on our side are a result with the verdict `infra_error`, never an exception.
+
+        Raises:
+            ValueError: a wished limit is not one.
+        """
+        limits = self.executor.machine.limits.lowered(request.limits)
+        stop = threading.Event()
+        try:
+            async with self.turns.turn(request.client):
+                try:
+                    return await to_thread.run_sync(self._verify, request, limits, stop, abandon_on_cancel=True)
+                except anyio.get_cancelled_exc_class():
+                    stop.set()
+                    raise
+        except (Busy, NeedsPytest, SandboxRefused, ZygoteLost) as error:
+            return _infra_error(type(error).__name__, str(error), request)
+
+    def _verify(self, request: Request, limits: Limits, stop: threading.Event) -> Result:
+        guarded = request.workspace.protected | request.workspace.hidden
+        if touched := sorted(guarded & request.candidate.keys()):
+            return self._stamped(Result("tampered", f"protected_path:{touched[0]}"), request)
+        hidden = request.grade and bool(request.workspace.hidden)
+        try:
+            select = self._select(request)
+            plan = for_workspace(
+                request.workspace, request.candidate, hidden=hidden, select=select, seed=_seed(request)
+            )
+        except BadTests as error:
+            return _infra_error("bad_tests", f"The tests of the workspace cannot be read: {error}", request)
+        judgement, result = self._run(plan, limits, stop)
+        if judgement.verdict == "passed" and select is None:
+            result = self._prove(plan, limits, result, stop)
+        result.graded = request.grade
+        self._compare(request, result, judgement)
+        return self._stamped(result, request)
+
+    def _run(self, plan: Plan, limits: Limits, stop: threading.Event) -> tuple[Judgement, Result]:
+        judgement, raw = self.executor.run(plan, limits, stop=stop)
+        result = from_judgement(judgement, len(plan.expected))
+        result.ms, result.seed, result.framework = round(raw.seconds * 1000, 1), plan.seed, plan.framework
+        if judgement.verdict == "infra_error":
+            return judgement, replace(result, reason="sandbox", notes=[judgement.reason])
+        if judgement.verdict != "passed":
+            result.output = short(bytes(raw.output[-4 * OUTPUT :]).decode("utf-8", "replace"), OUTPUT)
+            result.cut["chars"] = raw.output_cut
+        return judgement, result
+
+    def _prove(self, plan: Plan, limits: Limits, result: Result, stop: threading.Event) -> Result:
+        proof = proving.Proof()
+
+        def run(again: Plan, hash_seed: int) -> Judgement:
+            judgement, raw = self.executor.run(again, limits, hash_seed=hash_seed, stop=stop)
+            result.ms = round(result.ms + raw.seconds * 1000, 1)
+            return judgement
+
+        proving.cold(plan, run, proof)
+        if proof.verdict:
+            assert proof.judgement is not None
+            broken = from_judgement(proof.judgement, len(plan.expected))
+            return replace(broken, verdict=proof.verdict, reason=proof.reason, ms=result.ms, seed=result.seed)
+        return replace(result, proof=proof.steps, notes=proof.notes, hidden=proof.hidden)
+
+    def _select(self, request: Request) -> list[str] | None:
+        if request.only == "failed":
+            last = self._last.get((request.client, request.workspace.id))
+            failed = [name for name, outcome in last.outcomes.items() if outcome == "failed"] if last else []
+            return failed or (list(request.select) if request.select else None)
+        return list(request.select) if request.select else None
+
+    def _compare(self, request: Request, result: Result, judgement: Judgement) -> None:
+        """Fill the delta to the previous run of this workspace by this client, and remember this one."""
+        key = (request.client, request.workspace.id)
+        last = self._last.pop(key, None)
+        first = next((facts for facts in result.failures), None)
+        mark = (*signature(first), first["id"], first["actual"]) if first else None
+        count = (last.count + 1 if last and last.signature == mark else 1) if mark else 0
+        before = last.outcomes if last else {}
+        result.delta = {
+            "fixed": [
+                name
+                for name, outcome in result.outcomes.items()
+                if outcome == "passed" and before.get(name) == "failed"
+            ][:5],
+            "broke": [
+                name
+                for name, outcome in result.outcomes.items()
+                if outcome == "failed" and before.get(name) == "passed"
+            ][:5],
+            "same_failure_count": count,
+        }
+        self._last[key] = _Last({**before, **result.outcomes}, mark, count)
+        while len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
+
+    def _stamped(self, result: Result, request: Request) -> Result:
+        result.isolation = self.executor.isolation.word
+        result.workspace = request.workspace.id
+        return result
+
+    def status(self) -> dict[str, Any]:
+        """The state of the machine for `test_status`."""
+        try:
+            isolation, error = self.executor.isolation, ""
+        except (SandboxRefused, ZygoteLost) as refusal:
+            isolation, error = None, str(refusal)
+        return {
+            "isolation": isolation.word if isolation else "refused",
+            "layers": list(isolation.layers) if isolation else [],
+            "cure": error,
+            "policy": self.executor.machine.policy,
+            "network": self.executor.machine.network,
+            "python": self.executor.machine.python,
+            "workers": self.turns.workers,
+            "running": self.turns.running,
+            "waiting": self.turns.waiting,
+            "warm": self.executor.pool.describe(),
+            "replaced": self.executor.pool.replaced,
+            "limits": vars(self.executor.machine.limits),
+        }
+
+    def close(self) -> None:
+        self.executor.close()
+
+
+def _seed(request: Request) -> int:
+    """The same candidate for the same workspace gets the same seed."""
+    text = json.dumps([request.workspace.id, dict(request.candidate)], sort_keys=True)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big") >> 1
+
+
+def _infra_error(reason: str, text: str, request: Request) -> Result:
+    return Result("infra_error", reason, notes=[short(text, 600)], workspace=request.workspace.id, isolation="unknown")

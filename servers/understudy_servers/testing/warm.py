@@ -1,0 +1,178 @@
+"""The server's side of a zygote: start it, ask it for forks, replace it when it is gone."""
+
+import array
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from understudy_servers.testing.worker.layers import ENVIRONMENT
+
+WORKER = "understudy_servers.testing.worker"
+START_S = 60.0
+# Installs the worker's modules from text: the project's interpreter needs nothing of ours on its path.
+BOOT = """
+import importlib.abc, importlib.util, json, sys
+sys.path[:] = [entry for entry in sys.path if entry]
+sources = json.loads(sys.stdin.buffer.read())
+class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path=None, target=None):
+        if name in sources:
+            return importlib.util.spec_from_loader(name, self, is_package=not sources[name] or name.endswith(".worker"))
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        exec(compile(sources[module.__name__], "<understudy>", "exec"), module.__dict__)
+finder = Sent()
+sys.meta_path.insert(0, finder)
+from understudy_servers.testing.worker.zygote import main
+sys.meta_path.remove(finder)
+main(int(sys.argv[1]))
+"""
+
+
+class ZygoteLost(Exception):
+    """The zygote could not be started, or is gone; nothing is known about the code under test."""
+
+
+def _sources() -> bytes:
+    folder = resources.files("understudy_servers.testing") / "worker"
+    modules = {"understudy_servers": "", "understudy_servers.testing": ""}
+    for entry in folder.iterdir():
+        if entry.name.endswith(".py"):
+            name = WORKER if entry.name == "__init__.py" else f"{WORKER}.{entry.name[:-3]}"
+            modules[name] = entry.read_text(encoding="utf-8")
+    return json.dumps(modules).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What makes one zygote different from another."""
+
+    python: str
+    preload: tuple[str, ...] = ()
+    pytest: bool = False
+    hash_seed: int = 0
+
+
+@dataclass
+class Zygote:
+    """A running zygote. `fork` may be called from several threads."""
+
+    process: subprocess.Popen[bytes]
+    socket: socket.socket
+    facts: dict[str, Any]
+    runs: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def start(cls, recipe: Recipe) -> "Zygote":
+        """Start the interpreter and wait until it is warm.
+
+        Raises:
+            ZygoteLost: it could not be started or ended at once; the text holds its last words.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        env = {**ENVIRONMENT, "PYTHONHASHSEED": str(recipe.hash_seed)}
+        command = [recipe.python, "-c", BOOT, str(theirs.fileno())]
+        try:
+            process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], env=env, cwd="/", stdin=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            ours.close()
+            raise ZygoteLost(f"The interpreter {recipe.python!r} could not be started: {error.strerror}.") from error
+        finally:
+            theirs.close()
+        try:
+            _send_quietly(process, _sources())
+            ours.settimeout(START_S)
+            ours.send(json.dumps({"preload": recipe.preload, "pytest": recipe.pytest}).encode())
+            answer = ours.recv(1 << 20)
+        except OSError:
+            answer = b""
+        if not answer:
+            raise ZygoteLost(_last_words(process, ours, recipe.python))
+        ours.settimeout(10)
+        assert process.stderr is not None
+        process.stderr.close()
+        return cls(process, ours, json.loads(answer))
+
+    def fork(self, descriptors: list[int]) -> tuple[int, int]:
+        """Start a run that owns copies of the descriptors; return its pid and a descriptor that stands for it.
+
+        Raises:
+            ZygoteLost: the zygote is gone.
+        """
+        rights = array.array("i", descriptors)
+        with self.lock:
+            try:
+                self.socket.sendmsg([b"fork"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+                message, ancillary, _, _ = self.socket.recvmsg(64, socket.CMSG_SPACE(4))
+            except OSError as error:
+                raise ZygoteLost(f"The warm interpreter is gone ({error.strerror or error}).") from error
+            if not message or not ancillary:
+                raise ZygoteLost("The warm interpreter is gone.")
+            self.runs += 1
+        return int(message), array.array("i", ancillary[0][2])[0]
+
+    def close(self) -> None:
+        """End it, and with it every run it started."""
+        self.socket.close()
+        try:
+            self.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+def _send_quietly(process: subprocess.Popen[bytes], data: bytes) -> None:
+    assert process.stdin is not None
+    with process.stdin as stream:
+        stream.write(data)
+
+
+def _last_words(process: subprocess.Popen[bytes], ours: socket.socket, python: str) -> str:
+    ours.close()
+    process.send_signal(signal.SIGKILL)
+    _, errors = process.communicate()
+    words = (errors or b"").decode(errors="replace").strip().splitlines()[-1:]
+    return f"The interpreter {python!r} ended before it was ready: {''.join(words)[:300] or 'no message'}."
+
+
+def system_paths() -> list[str]:
+    """What any program needs to see of the system; nothing of a user's own."""
+    etc = (
+        "ld.so.cache",
+        "ld.so.conf",
+        "localtime",
+        "passwd",
+        "group",
+        "nsswitch.conf",
+        "hosts",
+        "mime.types",
+        "alternatives",
+    )
+    listed = ["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", *(f"/etc/{name}" for name in etc), "/etc/ssl/certs"]
+    return [path for path in listed if os.path.lexists(path)]
+
+
+def interpreter_paths(facts: dict[str, Any]) -> list[str]:
+    """Where an interpreter lives: its prefixes and its import path, but never a whole home or root directory."""
+    forbidden = {"/", str(Path.home()), "/home", "/root"}
+    paths = [facts["prefix"], facts["base"], *facts["path"]]
+    return [
+        path
+        for path in dict.fromkeys(os.path.realpath(path) for path in paths)
+        if path not in forbidden and os.path.exists(path)
+    ]

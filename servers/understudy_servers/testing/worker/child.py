@@ -1,0 +1,195 @@
+"""One run: monitor -> process 1 -> worker. Everything here is trusted until `play` is called.
+
+The monitor steps into new namespaces; its child is process 1 of them, keeps out of the candidate's reach, starts the
+worker, reports how that ended, and by leaving makes the kernel kill whatever is still there.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from typing import Any
+
+from understudy_servers.testing.worker import layers as isolation
+from understudy_servers.testing.worker import view
+from understudy_servers.testing.worker.syscalls import (
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    close_from,
+    prctl,
+)
+
+Play = Callable[[dict[str, Any], int, int | None], int]
+BROKEN = 70  # the exit status of a worker that failed before it met the candidate (EX_SOFTWARE)
+
+
+class Pipes:
+    """The descriptors of a run: the job to read, then where events, output and the trusted status go, and a peer."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.job, self.events, self.output, self.status = numbers[:4]
+        self.peer = numbers[4] if len(numbers) > 4 else None
+
+    def close(self, *also: int) -> None:
+        """Close what only the worker needs."""
+        for descriptor in (self.events, self.output, self.peer, *also):
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def say(self, **facts: Any) -> None:
+        """Write to the status pipe, which is closed before the candidate runs."""
+        os.write(self.status, json.dumps(facts).encode() + b"\n")
+
+
+def read_job(descriptor: int) -> dict[str, Any]:
+    parts = []
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+    os.close(descriptor)
+    job: dict[str, Any] = json.loads(b"".join(parts))
+    return job
+
+
+def run(numbers: list[int], play: Play) -> None:
+    """Be the monitor. Never returns."""
+    pipes = Pipes(numbers)
+    try:
+        os.setsid()
+        job = read_job(pipes.job)
+        layers = isolation.Layers(job)
+        isolation.enter_namespaces(layers)
+        isolation.die_with_parent(gently=not layers.own_pids)
+        first = os.fork()
+        if first == 0:
+            _first_process(job, layers, pipes, play)
+        pipes.close(pipes.status)
+        if not layers.own_pids:
+            signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
+        os.waitpid(first, 0)
+        os._exit(0)
+    except BaseException as error:
+        _broken(pipes, error)
+
+
+def _broken(pipes: Pipes, error: BaseException) -> None:
+    try:
+        pipes.say(broken=f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(BROKEN)
+
+
+def _first_process(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, play: Play) -> None:
+    try:
+        isolation.die_with_parent(gently=not layers.own_pids)
+        if not layers.own_pids:
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+            signal.signal(signal.SIGTERM, lambda *_: _hunt_orphans())
+        isolation.enter_view(layers, job)
+        if layers.private_view:
+            view.write_files(view.WORKSPACE, job["files"])
+            view.seal()
+        isolation.drop_privileges(layers)
+        worker = os.fork()
+        if worker == 0:
+            _worker(job, layers, pipes, play)
+        job.clear()
+        prctl(PR_SET_DUMPABLE, 0)  # closes /proc/1/mem to the worker, which has the same user id
+        pipes.close()
+        _reap(worker, pipes)
+        if not layers.own_pids:
+            _hunt_orphans()
+        os._exit(0)  # process 1 leaves: the kernel kills every straggler
+    except BaseException as error:
+        _broken(pipes, error)
+
+
+def _reap(worker: int, pipes: Pipes) -> None:
+    while True:
+        pid, status, usage = os.wait4(-1, 0)
+        if pid == worker:
+            pipes.say(status=status, cpu_s=round(usage.ru_utime + usage.ru_stime, 3))
+            return
+
+
+def _hunt_orphans() -> None:
+    """Without a process namespace: keep every descendant from forking, kill it, until none is left; then leave."""
+    calm = 0
+    while calm < 3:
+        children = _descendants(os.getpid())
+        for pid in children:
+            try:
+                resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
+                os.kill(pid, signal.SIGKILL)
+            except (OSError, ValueError):
+                continue
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        calm = 0 if children else calm + 1
+        if children:
+            time.sleep(0.001)
+    os._exit(0)
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    todo = [pid]
+    while todo:
+        current = todo.pop()
+        try:
+            for thread in os.listdir(f"/proc/{current}/task"):
+                with open(f"/proc/{current}/task/{thread}/children") as stream:
+                    todo += [int(word) for word in stream.read().split()]
+        except OSError:
+            continue
+        found.append(current)
+    return found[1:]
+
+
+def _worker(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, play: Play) -> None:
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        isolation.die_with_parent()
+        _wire(pipes)
+        isolation.limit_resources(layers, job["limits"])
+        os.environ.clear()
+        os.environ.update(isolation.environment(job))
+        os.chdir(job["root"])
+        sys.dont_write_bytecode = True
+        isolation.lock(layers, job)
+        refused = [name for name in layers.missing if name not in job["may_lack"]]
+        if refused:
+            pipes.say(lost={name: layers.missing[name] for name in refused})
+            os._exit(BROKEN)
+        pipes.say(ready=True, missing=layers.missing)
+        os.close(pipes.status)
+        close_from(5 if pipes.peer is not None else 4)
+    except BaseException as error:
+        _broken(pipes, error)
+    code = 1
+    try:
+        code = play(job, 3, 4 if pipes.peer is not None else None)
+    finally:
+        os._exit(code)
+
+
+def _wire(pipes: Pipes) -> None:
+    """Put events at 3, the peer at 4, the status out of the way, and the standard streams where they belong."""
+    events, output, status = (
+        fcntl(number, F_DUPFD_CLOEXEC, 10) for number in (pipes.events, pipes.output, pipes.status)
+    )
+    peer = None if pipes.peer is None else fcntl(pipes.peer, F_DUPFD_CLOEXEC, 10)
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(events, 3, inheritable=False)
+    if peer is not None:
+        os.dup2(peer, 4, inheritable=False)
+    pipes.status = status

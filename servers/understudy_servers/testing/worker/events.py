@@ -1,0 +1,58 @@
+"""Events on a private descriptor: one JSON line each, numbered and marked with a secret of the run.
+
+The mark stops forging by printing or by writing to every descriptor. It lives in the candidate's own process, so it is
+evidence of tampering and not proof of honesty: the server's proof steps are.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+Put = Callable[..., None]
+MESSAGE, VALUE, PLACE = 600, 300, 200  # characters that a message, a value and a place may have
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\)|\x1b."
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]",
+    re.DOTALL,
+)
+
+
+def clean(text: str) -> str:
+    """Drop terminal escapes, control characters, text direction marks and lone surrogates."""
+    return _CONTROL.sub("", text)
+
+
+def clip(text: str, size: int) -> str:
+    """Keep the head (two thirds) and the tail of a text that is longer than `size` characters."""
+    if len(text) <= size:
+        return text
+    head, tail = size * 2 // 3, size // 4
+    return f"{text[:head]}…[{len(text) - head - tail} cut]…{text[-tail:]}"
+
+
+def short(text: object, size: int) -> str:
+    """A clean text of about `size` characters at most, cut before it is cleaned so that a huge one costs nothing."""
+    return clip(clean(clip(str(text), size * 4)), size)
+
+
+def show(value: object, size: int = VALUE) -> str:
+    """The bounded `repr` of a value, whatever its `__repr__` does."""
+    try:
+        return short(repr(value), size)
+    except BaseException as error:
+        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+
+
+def channel(descriptor: int, mark: str) -> Put:
+    """Open the channel: `put(event, **facts)` writes one line. The mark and the functions live in a closure only."""
+    write, dumps, count = os.write, json.dumps, [0]
+
+    def put(event: str, **facts: Any) -> None:
+        line = dumps({"k": mark, "n": count[0], "e": event, **facts}).encode() + b"\n"
+        count[0] += 1
+        while line:
+            line = line[write(descriptor, line) :]
+
+    return put

@@ -1,0 +1,122 @@
+"""A private view of the file system: an own root, read-only, holding only what the run needs.
+
+The recipe of bubblewrap (https://github.com/containers/bubblewrap): a tmpfs becomes the root, the old root is mounted
+from below it, and is then let go as a whole. Nothing that is not listed has even a name.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from understudy_servers.testing.worker.syscalls import (
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_REC,
+    detach,
+    mount,
+    pivot_root,
+    read_only,
+)
+
+DEVICES = ("null", "zero", "full", "random", "urandom")
+OLD = "/.old"
+WORKSPACE = "/workspace"
+SCRATCH = "/tmp"
+
+
+def build(readable: Iterable[str], *, disk_mb: int, inodes: int, shm_mb: int) -> None:
+    """Replace this mount namespace's root; afterwards only `readable`, `/tmp`, `/dev` and an empty `/workspace` exist.
+
+    Needs a mount namespace of its own and the right to mount in it. The root stays writable until `seal`.
+
+    Raises:
+        OSError: a mount was refused.
+    """
+    mount(None, "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,nr_inodes=16384,mode=755")
+    os.mkdir("/tmp" + OLD)
+    os.chdir("/tmp")
+    pivot_root(".", OLD.lstrip("/"))
+    os.chdir("/")
+    os.makedirs("/dev", exist_ok=True)
+    for name in DEVICES:
+        _bind(f"/dev/{name}")
+    _link("/proc/self/fd", "/dev/fd")
+    for index, name in enumerate(("stdin", "stdout", "stderr")):
+        _link(f"/proc/self/fd/{index}", f"/dev/{name}")
+    for path, size in ((SCRATCH, disk_mb), ("/dev/shm", shm_mb)):
+        os.makedirs(path, exist_ok=True)
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, f"size={size}m,nr_inodes={inodes},mode=1777")
+    make_scratch(SCRATCH)
+    for path in _outermost(readable):  # after the scratch space, which would hide a project below /tmp
+        _bind(path)
+    os.makedirs("/proc", exist_ok=True)
+    os.makedirs(WORKSPACE, exist_ok=True)
+
+
+def make_scratch(folder: str) -> None:
+    """Make the folders that TMPDIR and HOME of the run point at."""
+    for name in ("tmp", "home"):
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
+        os.chmod(f"{folder}/{name}", 0o777)
+
+
+def mount_proc() -> None:
+    """Show the processes of this process namespace, and no others."""
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def seal() -> None:
+    """Let go of the old root and make the new one read-only, for good. What was bound is read-only already."""
+    detach(OLD)
+    os.rmdir(OLD)
+    mount(None, "/", None, MS_BIND | 32 | MS_RDONLY | MS_NOSUID | MS_NODEV)  # 32: remount this mount only
+
+
+def write_files(folder: str, files: Mapping[str, Any]) -> None:
+    """Write text files below `folder`; the paths were checked by the server."""
+    made = set()
+    for path, text in files.items():
+        full = os.path.join(folder, path)
+        parent = os.path.dirname(full)
+        if parent not in made:
+            os.makedirs(parent, mode=0o755, exist_ok=True)
+            made.add(parent)
+        with open(full, "w", encoding="utf-8", errors="surrogatepass", newline="") as stream:
+            stream.write(str(text))
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Drop the paths that lie inside another one: binding is recursive."""
+    kept: list[str] = []
+    for path in sorted(paths, key=len):
+        if not any(path == other or path.startswith(other.rstrip("/") + "/") for other in kept):
+            kept.append(path)
+    return kept
+
+
+def _bind(path: str) -> None:
+    source = OLD + path
+    if os.path.islink(source):
+        _link(os.readlink(source), path)  # a merged /usr: /bin is a link to usr/bin
+        return
+    if os.path.isdir(source):
+        os.makedirs(path, exist_ok=True)
+    elif os.path.exists(source):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+    else:
+        return
+    mount(source, path, None, MS_BIND | MS_REC)
+    if not path.startswith("/dev/"):
+        read_only(path)
+
+
+def _link(target: str, path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.lexists(path):
+        os.symlink(target, path)

@@ -1,0 +1,158 @@
+"""Workspaces: what a host says about a loose problem, kept by the address of its content."""
+
+import ast
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+TEST_PATTERNS = ("test_*.py", "*_test.py", "tests.py", "test.py")
+MAX_BYTES = 16 << 20
+
+
+class BadWorkspace(Exception):
+    """A workspace, or a file of a candidate, that cannot be used; the text says why."""
+
+
+class UnknownWorkspace(Exception):
+    """Only an id was sent and nothing is stored under it."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of a loose problem; which the candidate may not touch; and which it may not even see."""
+
+    id: str
+    files: Mapping[str, str]
+    protected: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def visible(self) -> dict[str, str]:
+        return {path: text for path, text in self.files.items() if path not in self.hidden}
+
+    def tests(self, *, hidden: bool = False) -> list[str]:
+        """The test files, visible or hidden: those named like tests, else the protected ones that assert."""
+        pool = [path for path in sorted(self.files) if (path in self.hidden) == hidden and path.endswith(".py")]
+        named = [path for path in pool if is_test_name(path)]
+        guarded = self.hidden if hidden else self.protected
+        return named or [path for path in pool if path in guarded and _asserts(self.files[path])]
+
+    def with_candidate(self, candidate: Mapping[str, str]) -> dict[str, str]:
+        return {**self.visible, **candidate}
+
+
+def is_test_name(path: str) -> bool:
+    return any(fnmatch(PurePosixPath(path).name, pattern) for pattern in TEST_PATTERNS)
+
+
+def _asserts(text: str) -> bool:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return any(isinstance(node, ast.Assert) or getattr(node, "name", "").startswith("test") for node in ast.walk(tree))
+
+
+def address(files: Mapping[str, str], protected: Iterable[str] = (), hidden: Iterable[str] = ()) -> str:
+    """The id of a workspace: a hash over its canonical JSON, as `docs/servers/testing.md` spells out."""
+    parts = {"files": dict(files), "hidden": sorted(hidden), "protected": sorted(protected)}
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def checked_path(path: object) -> str:
+    """Return the one spelling of a relative path.
+
+    Raises:
+        BadWorkspace: it is absolute, leaves the folder, or is no path at all.
+    """
+    if not isinstance(path, str) or not path or "\0" in path or "\\" in path or len(path) > 400:
+        raise BadWorkspace(f"{path!r} is not a usable file name. Use a relative path such as 'solution.py'.")
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or not parts:
+        raise BadWorkspace(f"The path {path!r} leaves the working folder. Use a relative path such as 'solution.py'.")
+    return "/".join(parts)
+
+
+def checked_files(files: object) -> dict[str, str]:
+    """Check a mapping from path to text.
+
+    Raises:
+        BadWorkspace: it is no such mapping, names a file twice, has a file that is also a folder, or is too large.
+    """
+    if not isinstance(files, Mapping):
+        raise BadWorkspace(f"Files must be an object from path to text, got {type(files).__name__}.")
+    checked: dict[str, str] = {}
+    for raw, text in files.items():
+        path = checked_path(raw)
+        if not isinstance(text, str):
+            raise BadWorkspace(f"The content of {path!r} must be text, got {type(text).__name__}.")
+        if path in checked:
+            raise BadWorkspace(f"The file {path!r} is given twice.")
+        checked[path] = text
+    folders = {str(parent) for path in checked for parent in PurePosixPath(path).parents}
+    if clash := sorted(folders & checked.keys()):
+        raise BadWorkspace(f"{clash[0]!r} is both a file and a folder.")
+    if sum(len(text) for text in checked.values()) > MAX_BYTES:
+        raise BadWorkspace(f"The files are larger than {MAX_BYTES >> 20} MiB together. Send fewer or smaller files.")
+    return checked
+
+
+class Store:
+    """Workspaces in memory, the least recently used forgotten first."""
+
+    def __init__(self, *, max_bytes: int = 64 << 20, max_age_s: float = 6 * 3600) -> None:
+        self.max_bytes, self.max_age_s = max_bytes, max_age_s
+        self._kept: OrderedDict[str, tuple[float, int, Workspace]] = OrderedDict()
+
+    def resolve(self, sent: object) -> Workspace:
+        """Return the workspace that `_meta["understudy/workspace"]` means, keeping it when its files came along.
+
+        Raises:
+            BadWorkspace: it is malformed, or its id is not the address of its content.
+            UnknownWorkspace: only the id came and it is not kept (any more).
+        """
+        if not isinstance(sent, Mapping) or not isinstance(sent.get("id"), str):
+            raise BadWorkspace("A workspace needs an 'id' of text.")
+        name: str = sent["id"]
+        if "files" not in sent:
+            return self._known(name)
+        files = checked_files(sent["files"])
+        protected = {checked_path(path) for path in sent.get("protected") or ()}
+        hidden = {checked_path(path) for path in sent.get("hidden") or ()}
+        if missing := sorted((protected | hidden) - files.keys()):
+            raise BadWorkspace(f"The protected or hidden file {missing[0]!r} is not among the files.")
+        expected = address(sent["files"], sent.get("protected") or (), sent.get("hidden") or ())
+        if name != expected:
+            raise BadWorkspace(f"The id {name!r} is not the address of this content, which is {expected!r}.")
+        workspace = Workspace(name, files, frozenset(protected), frozenset(hidden))
+        self._keep(workspace)
+        return workspace
+
+    def _known(self, name: str) -> Workspace:
+        self._forget()
+        if name not in self._kept:
+            raise UnknownWorkspace(f"No workspace {name!r} is kept. Send it again with its files.")
+        _, size, workspace = self._kept.pop(name)
+        self._kept[name] = (time.monotonic(), size, workspace)
+        return workspace
+
+    def _keep(self, workspace: Workspace) -> None:
+        size = sum(len(path) + len(text) for path, text in workspace.files.items())
+        self._kept.pop(workspace.id, None)
+        self._kept[workspace.id] = (time.monotonic(), size, workspace)
+        self._forget()
+
+    def _forget(self) -> None:
+        oldest = time.monotonic() - self.max_age_s
+        while self._kept:
+            seen, _, _ = next(iter(self._kept.values()))
+            total = sum(size for _, size, _ in self._kept.values())
+            if seen >= oldest and (total <= self.max_bytes or len(self._kept) == 1):
+                return
+            self._kept.popitem(last=False)
