@@ -5,10 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from anyio import to_thread
-from mcp.server.context import ServerMiddleware
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
@@ -71,7 +70,7 @@ def build_server(settings: Settings | None = None) -> MCPServer[None]:
         tools=[_slim(Tool.from_function(tool, annotations=RUN, structured_output=False)) for tool in door.tools()],
         lifespan=lifespan,
     )
-    server.middleware.append(cast("ServerMiddleware[Any]", repairing(server.list_tools, SPELLINGS)))
+    server.middleware.append(repairing(server.list_tools, SPELLINGS))
     return server
 
 
