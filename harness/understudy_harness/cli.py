@@ -13,6 +13,7 @@ import click
 
 # name -> (where the command lives, the line shown in help). The order is the order of the tour in `understudy --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "think": ("understudy_servers.thinking.commands:think", "Look at chains of thoughts, stored or running."),
     "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),
 }
 

@@ -2,10 +2,11 @@
 
 A server's `serve` command takes `@transport_options` and hands the parsed `Transport` to `launch`. Standard output
 carries nothing but the protocol. HTTP binds to loopback; any other address needs a bearer token, and is refused in
-words before a socket opens. Both protocol eras (handshake, up to 2025-11-25, and modern, 2026-07-28) are served by the SDK at
-once, without a setting.
+words before a socket opens. Both protocol eras (handshake, up to 2025-11-25, and modern, 2026-07-28) are served by the
+SDK at once, without a setting.
 """
 
+import gc
 import logging
 import os
 import socket
@@ -15,15 +16,14 @@ from dataclasses import dataclass, field
 from functools import wraps
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import anyio
 import click
-from mcp.server.transport_security import TransportSecuritySettings
-from starlette.applications import Starlette
 
-from understudy_servers.gate import gated
-from understudy_servers.stdio import serve_stdio, stop_on_signal
+if TYPE_CHECKING:
+    from mcp.server.transport_security import TransportSecuritySettings
+    from starlette.applications import Starlette
 
 DEFAULT_MAX_REQUEST = 4 * 1024 * 1024
 DEFAULT_MAX_SESSIONS = 1_000
@@ -88,7 +88,15 @@ class MCPApplication(Protocol):
     def name(self) -> str: ...
     @property
     def version(self) -> str: ...
-    def streamable_http_app(self, *, host: str, **options: Any) -> Starlette: ...
+    def streamable_http_app(
+        self,
+        *,
+        host: str = ...,
+        transport_security: "TransportSecuritySettings | None" = ...,
+        max_request_body_size: int = ...,
+        session_idle_timeout: float | None = ...,
+        max_sessions: int | None = ...,
+    ) -> "Starlette": ...
 
 
 def is_loopback(host: str) -> bool:
@@ -188,7 +196,14 @@ def read_token(path: Path | None) -> str | None:
 def launch(build: Callable[[], MCPApplication], transport: Transport) -> None:
     """Build the server and serve it until its client leaves or a signal comes; then end within half a second."""
     logging.getLogger("mcp").setLevel(logging.WARNING)  # the SDK reports every session it opens
+    # The SDK makes a hundred thousand objects that stay; collecting garbage while they appear costs part of the start.
+    gc.disable()
+    # Needs the SDK, which commands that only print help do without.
+    from understudy_servers.stdio import serve_stdio  # noqa: PLC0415
+
     server = build()
+    gc.freeze()
+    gc.enable()
     if transport.address is None:
         serve_stdio(server)
         return
@@ -213,8 +228,12 @@ def listening(address: tuple[str, int]) -> Generator[socket.socket]:
 
 async def serve_http(server: MCPApplication, transport: Transport, sock: socket.socket) -> None:
     """Serve streamable HTTP on `sock` until a signal comes, then close open streams after a short grace."""
-    # uvicorn is needed over HTTP only; stdio clients wait for every import.
+    # Needed over HTTP only; stdio clients wait for every import.
     import uvicorn  # noqa: PLC0415
+    from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  as above
+
+    from understudy_servers.gate import gated  # noqa: PLC0415  as above
+    from understudy_servers.stdio import stop_on_signal  # noqa: PLC0415  as above
 
     class Serving(uvicorn.Server):
         @contextmanager

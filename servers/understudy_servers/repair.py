@@ -23,7 +23,7 @@ from understudy_servers.reading import (
 )
 
 if TYPE_CHECKING:
-    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
 Kind = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
 
@@ -327,7 +327,7 @@ def meant(name: object, shapes: Mapping[str, Shape]) -> Shape | None:
 
 def repairing(
     list_tools: Callable[[], Awaitable[Iterable[Listed]]], spellings: Mapping[str, Spelling] | None = None
-) -> "Callable[[ServerRequestContext[Any, Any], CallNext], Awaitable[HandlerResult]]":
+) -> "ServerMiddleware[Any]":
     """Make the middleware that repairs every tool call of a server.
 
     Args:

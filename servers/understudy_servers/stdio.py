@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ async def stop_on_signal(stop: Callable[[], None]) -> None:
 
 async def _serve(server: "MCPApplication") -> None:
     # The public `run_stdio_async` takes no streams.
-    low_level: Any = server._lowlevel_server if isinstance(server, MCPServer) else server
+    low_level: Any = getattr(server, "_lowlevel_server", server)
     async with anyio.create_task_group() as group:
         group.start_soon(stop_on_signal, group.cancel_scope.cancel)
         async with _streams() as (stdin, stdout), stdio_server(stdin, stdout) as (read, write):

@@ -1,0 +1,130 @@
+"""The one tool as a model sees it, and the ways models misspell it: plain data, short and plainly typed."""
+
+from typing import Any
+
+from understudy_servers.repair import Spelling
+
+NAME = "sequentialthinking"
+TITLE = "Sequential Thinking"
+
+DESCRIPTION = (
+    "Think step by step before answering. Put ONE short step (1-2 sentences) in `thought`, then follow `next` in the "
+    "reply. Step 1: list the given facts and a plan. Last step: check the result against the question, set "
+    "nextThoughtNeeded=false, then answer the user. Numbers may be left out; the server counts. To correct a step set "
+    "revisesThought. To try another way set branchFromThought and branchId. Do not use for simple questions."
+)
+
+LITE_DESCRIPTION = (
+    "Think step by step before answering. Put ONE short step (1-2 sentences) in `thought`, then follow `next` in the "
+    "reply. Step 1: list the given facts and a plan. Last step: check the result against the question, then answer the "
+    "user. Do not use for simple questions."
+)
+
+# `thought` comes first, so that a model writes the thought before the bookkeeping. Plain types only: unions, bounds and
+# patterns multiply the grammar that llama.cpp compiles from a schema.
+INPUT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "thought": {"type": "string", "description": "One short step"},
+        "nextThoughtNeeded": {"type": "boolean", "description": "false on the last step"},
+        "thoughtNumber": {"type": "integer"},
+        "totalThoughts": {"type": "integer", "description": "Estimate"},
+        "isRevision": {"type": "boolean"},
+        "revisesThought": {"type": "integer"},
+        "branchFromThought": {"type": "integer"},
+        "branchId": {"type": "string"},
+        "needsMoreThoughts": {"type": "boolean"},
+        "sessionId": {"type": "string", "description": "Only if a reply gave one"},
+    },
+    "required": ["thought"],
+}
+
+LITE_INPUT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"thought": {"type": "string", "description": "One short step"}},
+    "required": ["thought"],
+}
+
+# Open: `next`, `hint`, `hintKind`, `recap` and `sessionId` come beside the reference's five fields.
+OUTPUT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "thoughtNumber": {"type": "integer"},
+        "totalThoughts": {"type": "integer"},
+        "nextThoughtNeeded": {"type": "boolean"},
+        "branches": {"type": "array", "items": {"type": "string"}},
+        "thoughtHistoryLength": {"type": "integer"},
+        "next": {"type": "string"},
+        "hint": {"type": "string"},
+    },
+    "required": ["thoughtNumber", "totalThoughts", "nextThoughtNeeded", "branches", "thoughtHistoryLength"],
+}
+
+_THOUGHT = ("thought",)
+_NUMBER = ("thoughtNumber",)
+_TOTAL = ("totalThoughts",)
+_MORE = ("nextThoughtNeeded",)
+
+SPELLING = Spelling(
+    main="thought",
+    names=(
+        "think",
+        "thinking",
+        "sequential_thought",
+        "sequential_thoughts",
+        "sequentialthinking_tools",
+        "sequential_thinking_tool",
+        "process_thought",
+        "add_thought",
+        "think_step_by_step",
+    ),
+    aliases={
+        "content": _THOUGHT,
+        "text": _THOUGHT,
+        "thinking": _THOUGHT,
+        "thoughts": _THOUGHT,
+        "thought_text": _THOUGHT,
+        "thought_content": _THOUGHT,
+        "current_thought": _THOUGHT,
+        "reasoning": _THOUGHT,
+        "message": _THOUGHT,
+        "step": ("thoughtNumber", "thought"),
+        "number": _NUMBER,
+        "step_number": _NUMBER,
+        "thought_num": _NUMBER,
+        "thought_index": _NUMBER,
+        "current_step": _NUMBER,
+        "index": _NUMBER,
+        "total": _TOTAL,
+        "total_steps": _TOTAL,
+        "estimated_total": _TOTAL,
+        "total_thought": _TOTAL,
+        "max_thoughts": _TOTAL,
+        "next": _MORE,
+        "next_needed": _MORE,
+        "next_thought": _MORE,
+        "next_step_needed": _MORE,
+        "continue": _MORE,
+        "more": _MORE,
+        "needs_more": ("needsMoreThoughts",),
+        "revision": ("isRevision",),
+        "revises": ("revisesThought", "isRevision"),
+        "revises_step": ("revisesThought",),
+        "branch": ("branchFromThought", "branchId"),
+        "branch_from": ("branchFromThought",),
+        "branch_name": ("branchId",),
+        "session": ("sessionId",),
+    },
+    opposites={
+        "is_final_step": "nextThoughtNeeded",
+        "is_final": "nextThoughtNeeded",
+        "final": "nextThoughtNeeded",
+        "is_last": "nextThoughtNeeded",
+        "done": "nextThoughtNeeded",
+        "finished": "nextThoughtNeeded",
+        "is_complete": "nextThoughtNeeded",
+    },
+    counted=("thoughtNumber", "totalThoughts"),
+    dropped=("revisesThought", "branchFromThought"),
+    totals={"thoughtNumber": "totalThoughts"},
+)
