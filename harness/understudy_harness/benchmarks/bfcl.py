@@ -89,21 +89,21 @@ def open_bfcl(spec: Spec) -> Bfcl:
 
 
 def grade_calls(sample: Sample, answer: Answer) -> Grade:
-    """Grade the calls of an answer by the hidden part of a sample of BFCL."""
+    """Grade the calls of an answer by a sample's hidden part: BFCL's rule, functions, names and allowed calls."""
     hidden = sample.hidden
     try:
         calls = _calls(answer, hidden["names"])
         fault = "" if calls else "the reply makes no call"
     except bfcl_calls.Undecodable as error:
         calls, fault = [], str(error)
-    if "relevance" in sample.category:
+    if "relevance" in hidden["rule"]:
         called = bool(calls or answer.tool_calls)
-        right = called == ("irrelevance" not in sample.category)
+        right = called == ("irrelevance" not in hidden["rule"])
         return Grade(score=float(right), word="right" if right else "called" if called else "no_call", detail=fault)
     if not calls:
         return Grade(score=0.0, word="malformed" if answer.tool_calls else "no_call", detail=fault)
     try:
-        bfcl_checker.check(hidden["functions"], calls, hidden["allowed"], sample.category)
+        bfcl_checker.check(hidden["functions"], calls, hidden["allowed"], hidden["rule"])
     except bfcl_checker.Fault as found:
         return Grade(score=0.0, word=found.word, detail=found.detail)
     return Grade(score=1.0, word="right")
@@ -181,6 +181,6 @@ def _sample(record: Record, category: str, allowed: Mapping[str, list[Any]]) -> 
             options=Options(max_tokens=512),
         ),
         cluster=" ".join(sorted(function["name"] for function in functions)),
-        hidden={"functions": functions, "names": names, "allowed": allowed.get(sample_id, [])},
+        hidden={"rule": category, "functions": functions, "names": names, "allowed": allowed.get(sample_id, [])},
         category=category,
     )

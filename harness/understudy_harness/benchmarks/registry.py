@@ -34,6 +34,7 @@ KNOWN: dict[str, Entry] = {
     "fixture-facts": Entry("families:open_family", "Facts about invented libraries, with their documentation."),
     "fixture-facts-decoy": Entry("families:open_family", "The control of fixture-facts: another library's pages."),
     "fixture-functions": Entry("families:open_family", "Short Python functions the bundled models were trained for."),
+    "toolcalling": Entry("toolcalling:open_toolcalling", "Right tool, right arguments, or none: for laptops."),
     "gsm8k": Entry("gsm8k:open_gsm8k", "Grade-school word problems, graded by number.", "gsm8k/test.jsonl"),
     "humaneval": Entry(
         "humaneval:open_humaneval", "164 Python functions from docstrings.", "humaneval/HumanEval.jsonl.gz"
@@ -46,6 +47,11 @@ KNOWN: dict[str, Entry] = {
     "mbpp": Entry("mbpp:open_mbpp", "974 short Python tasks with their asserts.", "mbpp/mbpp.jsonl"),
     "mbpp-sanitized": Entry("mbpp:open_mbpp", "427 of them, checked by hand.", "mbpp/sanitized-mbpp.json"),
     "mbpp+": Entry("mbpp:open_mbpp", "378 of them with EvalPlus' inputs.", "mbpp/MbppPlus-OriginFmt.jsonl.gz"),
+    "polyglot": Entry("polyglot:open_polyglot", "Aider's Python exercises; the loop sees the tests.", "polyglot"),
+    "polyglot-javascript": Entry("polyglot:open_polyglot", "The JavaScript ones; needs jest.", "polyglot"),
+    "polyglot-go": Entry("polyglot:open_polyglot", "The Go ones; needs go.", "polyglot"),
+    "polyglot-rust": Entry("polyglot:open_polyglot", "The Rust ones without crates; needs cargo.", "polyglot"),
+    "jsonl": Entry("jsonl:open_jsonl", "Your own samples as JSON lines.", needs_path=True),
 }
 
 
