@@ -10,6 +10,7 @@ of those calls and its gain over the chord instead of a share of the gap.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Literal
 
 from understudy.errors import SpellingError
@@ -42,7 +43,7 @@ class Arm:
     """The benchmark its samples come from: another one only for a control with the same ids and grades."""
     seed: int
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash of all that decides an answer, so that a row can be kept across runs and never mistaken."""
         return short_hash(

@@ -4,17 +4,17 @@ A key is looked up per row, so that epochs and arms draw for themselves. Every c
 without a completion was in flight when the process ended: it may repeat, and it is counted.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 from understudy.model import Completion, Usage
 from understudy.problem import ToolCall
 from understudy_harness.journal import Damage, Journal, read
-from understudy_harness.ledger import RowKey
+from understudy_harness.ledger import RowKey, short_hash
 
 COMPLETIONS = "completions.jsonl"
-_DEFAULTS = asdict(Completion())
+_DEFAULTS = vars(Completion())
+_VOLATILE = ("id", "timings", "charged_usd")  # differ from call to call; provenance keeps what does not
 
 
 class CompletionStore:
@@ -95,6 +95,8 @@ class RowCache:
     def __init__(self, store: CompletionStore, prefix: str) -> None:
         self.replayed = 0
         """Calls that were answered from the store."""
+        self.facts: dict[str, dict[str, Any]] = {}
+        """What servers said about themselves, once per content, with the model's name as they gave it."""
         self._prefix = prefix
         self._store = store
         self._begun: set[str] = set()
@@ -110,6 +112,7 @@ class RowCache:
         else:
             self.replayed += 1
             self._kept.add(key)
+            self._note(kept)
         return kept
 
     def put(self, key: str, completion: Completion) -> None:
@@ -118,6 +121,7 @@ class RowCache:
         self._store.put(key, completion)
         self._begun.discard(key)
         self._kept.add(key)
+        self._note(completion)
 
     def ended(self, *, in_ledger: bool) -> None:
         """The row is over: what was begun and not kept has failed; what is in the ledger is not looked up again."""
@@ -125,6 +129,14 @@ class RowCache:
             self._store.fail(key)
         if in_ledger:
             self._store.forget(self._kept)
+
+    def _note(self, completion: Completion) -> None:
+        if completion.facts:
+            lasting = {name: value for name, value in completion.facts.items() if name not in _VOLATILE}
+            if isinstance(lasting.get("sent"), dict):
+                lasting["sent"] = {name: value for name, value in lasting["sent"].items() if name != "seed"}
+            content = {"model": completion.model, "facts": lasting}
+            self.facts[short_hash(content)] = content
 
 
 def prefix(row: RowKey) -> str:
@@ -134,12 +146,14 @@ def prefix(row: RowKey) -> str:
 
 def completion_record(completion: Completion) -> dict[str, Any]:
     """A completion as JSON data; what is at its default is left out."""
-    record = {name: getattr(completion, name) for name, default in _DEFAULTS.items()}
-    record["tool_calls"] = [asdict(call) for call in completion.tool_calls]
-    record["usage"] = asdict(completion.usage)
-    record["facts"] = dict(completion.facts)
-    empty = {**_DEFAULTS, "tool_calls": []}
-    return {name: value for name, value in record.items() if value != empty[name]}
+    record = {name: value for name, value in vars(completion).items() if value != _DEFAULTS[name]}
+    if completion.tool_calls:
+        record["tool_calls"] = [vars(call) for call in completion.tool_calls]
+    if "usage" in record:
+        record["usage"] = vars(completion.usage)
+    if "facts" in record:
+        record["facts"] = dict(completion.facts)
+    return record
 
 
 def completion_from(record: dict[str, Any]) -> Completion:

@@ -139,6 +139,9 @@ class Ledger:
     def __init__(self, folder: Path, *, secrets: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.done: set[RowKey] = set()
+        self.usd = 0.0
+        """Spent by earlier processes, their failed attempts included."""
+        self.headers: list[dict[str, Any]] = []
         self.damage: list[Damage] = []
         self._known: set[str] = set()
         path = folder / LEDGER
@@ -156,9 +159,9 @@ class Ledger:
         """Say what is run, once per content; return the name that rows use for it."""
         return self._named("header", content)
 
-    def facts(self, model: str, content: Mapping[str, Any]) -> str:
+    def facts(self, content: Mapping[str, Any]) -> str:
         """Keep what a server said about a model, once per content; return its name."""
-        return self._named("facts", {"model": model, "facts": dict(content)})
+        return self._named("facts", content)
 
     def resumed(self, in_flight: int) -> None:
         """Note that this process goes on with an earlier one's work."""
@@ -217,10 +220,16 @@ class Ledger:
                 self.damage.append(line)
                 continue
             record = line.record
-            if record.get("kind") == "row":
+            kind = record.get("kind")
+            if kind == "row":
                 self.done.add(RowKey(record["arm"], record["sample"], record.get("epoch", 0)))
-            elif record.get("kind") in ("header", "facts"):
+                self.usd += sum(part.get("usd", 0.0) for part in record.get("spend", {}).values())
+            elif kind == "error":
+                self.usd += record.get("usd", 0.0)
+            elif kind in ("header", "facts"):
                 self._known.add(record["id"])
+                if kind == "header":
+                    self.headers.append(record)
 
 
 def read_ledger(folder: Path) -> Iterator[Line | Damage]:

@@ -1,0 +1,240 @@
+"""Run every row that a ledger lacks: interleaved arms, limits per endpoint, and nothing acknowledged twice.
+
+A run is its folder. Running the same settings on it again does what is missing and nothing else, whatever ended the
+earlier process.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+import anyio
+
+from understudy_harness import provenance
+from understudy_harness.cache import CompletionStore
+from understudy_harness.doors import Opened, open_doors, rows_in_flight
+from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, SettingsError, Stopped
+from understudy_harness.journal import Damage
+from understudy_harness.ledger import Ledger
+from understudy_harness.progress import REFRESH_S, Progress
+from understudy_harness.row import Outcome, Work, run_row
+from understudy_harness.settings import Loaded, Settings, load, plan_work
+
+SYNC_EVERY_BEATS = 2
+GIVE_UP_AFTER = 6  # attempts of one arm in a row that gave no answer
+
+Models = tuple[str, ...]
+"""The specs that an arm uses; arms that use the same ones share workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a run ended."""
+
+    rows: int
+    """In the ledger now."""
+    fresh: int
+    """Of them, rows of this process."""
+    errors: int
+    usd: float
+    damage: tuple[Damage, ...]
+    """Lines of an earlier process that were not used."""
+
+
+class Recorder:
+    """Writes what rows bring, and knows when going on is pointless."""
+
+    def __init__(self, ledger: Ledger, store: CompletionStore, header: str, progress: Progress) -> None:
+        self.ledger, self.store, self.progress = ledger, store, progress
+        self.fresh = self.errors = 0
+        self.usd = 0.0
+        self._header = header
+        self._failing: dict[str, int] = {}
+
+    def keep(self, work: Work, outcome: Outcome, facts: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Write a row or an error.
+
+        Raises:
+            EndpointDown: The same failure has come too often to go on.
+        """
+        self.usd += outcome.usd
+        if outcome.row is not None:
+            names = tuple(sorted(self.ledger.facts(content) for content in facts))
+            self.ledger.write(replace(outcome.row, facts=names) if names else outcome.row, self._header, outcome.events)
+            self.fresh += 1
+            self._failing.pop(work.arm.id, None)
+        else:
+            assert outcome.error is not None
+            self.ledger.write_error(outcome.key, self._header, outcome.error, outcome.events)
+            self.errors += 1
+        self.progress.ended(work.arm.id, usd=outcome.usd, error=outcome.row is None)
+        if outcome.error is not None:
+            self._count(work, outcome.error)
+
+    def _count(self, work: Work, error: Mapping[str, Any]) -> None:
+        self._failing[work.arm.id] = self._failing.get(work.arm.id, 0) + 1
+        if self._failing[work.arm.id] >= GIVE_UP_AFTER:
+            raise EndpointDown(
+                f"{work.arm.label} failed {GIVE_UP_AFTER} times without an answer: {error['message']} "
+                "The ledger keeps what was done; run the same command again to go on."
+            )
+
+
+@dataclass(kw_only=True)
+class Purse:
+    """What a whole run may still spend: every row leases its own cap before it begins."""
+
+    most_usd: float | None
+    lease_usd: float
+    spent: float = 0.0
+    leased: float = field(default=0.0)
+
+    def lease(self) -> None:
+        """Set a row's cap aside.
+
+        Raises:
+            Stopped: It does not fit any more.
+        """
+        if self.most_usd is not None and self.spent + self.leased + self.lease_usd > self.most_usd + 1e-12:
+            raise Stopped(
+                f"The run's budget of ${self.most_usd:g} is used up: ${self.spent:.4f} spent, and a row may need "
+                f"${self.lease_usd:g}. Raise --most-usd and run the same command again to go on."
+            )
+        self.leased += self.lease_usd
+
+    def settle(self, usd: float) -> None:
+        """Take what a row did cost, and give the rest of its lease back."""
+        self.leased -= self.lease_usd
+        self.spent += usd
+
+
+async def execute(settings: Settings, progress: Progress | None = None, *, secrets: tuple[str, ...] = ()) -> Finished:
+    """Do the rows that are missing in `settings.out`.
+
+    Raises:
+        HarnessError: Its message says in a sentence what stopped the run; the ledger is sound.
+    """
+    progress = progress or Progress()
+    cells = load(settings)
+    if settings.most_usd is not None and settings.row_budget.usd is None:
+        raise SettingsError("--most-usd needs --row-usd: rows in flight are stopped before the run's cap, not after.")
+    with Ledger(settings.out, secrets=secrets) as ledger:
+        _same_run(ledger, cells)
+        had = bool(ledger.done)
+        with CompletionStore(settings.out, done=ledger.done, secrets=secrets) as store:
+            if had or store.in_flight:
+                ledger.resumed(store.in_flight)
+            header = ledger.header(provenance.header(settings, cells))
+            recorder = Recorder(ledger, store, header, progress)
+            await _run_missing(settings, cells, recorder)
+            return Finished(
+                rows=len(ledger.done),
+                fresh=recorder.fresh,
+                errors=recorder.errors,
+                usd=recorder.usd,
+                damage=(*ledger.damage, *store.damage),
+            )
+
+
+async def _run_missing(settings: Settings, cells: tuple[Loaded, ...], recorder: Recorder) -> None:
+    queues = missing(settings, cells, recorder)
+    if not queues:
+        return
+    async with open_doors(settings, cells) as opened:
+        with recorder.progress.shown():
+            await Crew(queues, opened, settings, recorder).work()
+
+
+def missing(settings: Settings, cells: tuple[Loaded, ...], recorder: Recorder) -> dict[Models, deque[Work]]:
+    """Queue the rows that the ledger lacks by the models that they use, and open a lane of progress for every arm."""
+    queues: dict[Models, deque[Work]] = {}
+    lanes = recorder.progress.lanes
+    for work in plan_work(cells, settings):
+        arm = work.arm
+        if arm.id not in lanes:
+            recorder.progress.lane(arm.id, f"{arm.benchmark}  {arm.label}" if len(cells) > 1 else arm.label)
+        lanes[arm.id].total += 1
+        if work.key in recorder.ledger.done:
+            lanes[arm.id].done += 1
+        else:
+            queues.setdefault(tuple(sorted(set(arm.models.values()))), deque()).append(work)
+    return queues
+
+
+class Crew:
+    """The workers of a run: each queue of rows has as many as its models bear."""
+
+    def __init__(self, queues: Mapping[Models, deque[Work]], opened: Opened, settings: Settings, recorder: Recorder):
+        self._queues, self._opened, self._settings, self._recorder = queues, opened, settings, recorder
+        self._purse = Purse(
+            most_usd=settings.most_usd, lease_usd=settings.row_budget.usd or 0.0, spent=recorder.ledger.usd
+        )
+        self._fatal: list[HarnessError] = []
+
+    async def work(self) -> None:
+        """Work until every queue is empty.
+
+        Raises:
+            HarnessError: What ended it early.
+        """
+        async with anyio.create_task_group() as outer:
+            outer.start_soon(self._upkeep)
+            async with anyio.create_task_group() as workers:
+                for specs, queue in self._queues.items():
+                    models = [self._opened.models[spec] for spec in specs]
+                    for _ in range(min(len(queue), rows_in_flight(models, self._settings.concurrency))):
+                        workers.start_soon(self._worker, queue, workers.cancel_scope)
+            outer.cancel_scope.cancel()
+        if self._fatal:
+            raise self._fatal[0]
+
+    async def _worker(self, queue: deque[Work], scope: anyio.CancelScope) -> None:
+        try:
+            while queue:
+                self._purse.lease()
+                await self._one(queue.popleft())
+        except Stopped as error:  # rows in flight were paid for: let them end
+            self._fatal.append(error)
+            for waiting in self._queues.values():
+                waiting.clear()
+        except HarnessError as error:
+            self._fatal.append(error)
+            scope.cancel()
+
+    async def _one(self, work: Work) -> None:
+        recorder = self._recorder
+        recorder.progress.begun(work.arm.id)
+        cache = recorder.store.of(work.key)
+        outcome = await run_row(work, self._opened.doors[work.arm.benchmark], cache)
+        self._purse.settle(outcome.usd)
+        if outcome.row is not None and cache.replayed:
+            outcome = replace(outcome, row=replace(outcome.row, replayed=cache.replayed))
+        recorder.keep(work, outcome, cache.facts.values())
+        cache.ended(in_ledger=outcome.row is not None)
+
+    async def _upkeep(self) -> None:
+        """Keep the screen up to date and the files synced."""
+        for beat in count(1):
+            await anyio.sleep(REFRESH_S)
+            self._recorder.progress.tick()
+            if beat % SYNC_EVERY_BEATS == 0:
+                self._recorder.store.sync()
+                self._recorder.ledger.sync()
+
+
+def _same_run(ledger: Ledger, cells: tuple[Loaded, ...]) -> None:
+    """Refuse to mix data: the folder's rows must come from the same samples.
+
+    Raises:
+        LedgerError: A benchmark of the same name had other data.
+    """
+    before = {b["name"]: b["dataset"] for header in ledger.headers for b in header.get("benchmarks", ())}
+    for loaded in cells:
+        known = before.get(loaded.cell.benchmark, loaded.dataset)
+        if known != loaded.dataset:
+            raise LedgerError(
+                f"{ledger.folder} holds rows of {loaded.cell.benchmark} with other data ({known[:12]}, now "
+                f"{loaded.dataset[:12]}). Choose another --out, or bring the old data back."
+            )
