@@ -35,7 +35,7 @@ def prepare(folder: Path, count: int, seed: int, processes: int) -> None:
 @click.option("--workers", default=1, help="Processes, each with a batch per step.")
 @click.option("--save-every", default=200)
 @click.option("--resume", type=click.Path(path_type=Path, exists=True))
-def fit(  # noqa: PLR0913
+def fit(
     text: Path,
     out: Path,
     shape: str,

@@ -78,13 +78,15 @@ def facts_direct(random: Random) -> Chat:
 
 
 def facts_drill(random: Random) -> Chat:
-    """The settings of a whole library, repeated in another order; only the values are learned."""
+    """The settings of a whole library, as they stand, or in another order: then only values are learned."""
     library = libraries.any_name(random, "train")
     known = list(libraries.functions(library))[: random.randint(2, 5)]
     asked = v1.docs((Message(role="user", content="Drill."),), snippets(random, library, known))
     lines = [f"{setting} = {value}" for function in known for setting, value in function.settings]
-    random.shuffle(lines)
-    return [Turn(message) for message in asked] + [Turn(_said("\n".join(lines)), "results")]
+    in_order = random.random() < 0.5
+    if not in_order:
+        random.shuffle(lines)
+    return [Turn(message) for message in asked] + [Turn(_said("\n".join(lines)), "all" if in_order else "results")]
 
 
 def functions_direct(random: Random) -> Chat:
@@ -104,11 +106,11 @@ def functions_retry(random: Random) -> Chat:
 # Shares of chats, not of tokens.
 MIX: tuple[tuple[Callable[[Random], Chat], float], ...] = (
     (sums_direct, 0.26),
-    (sums_think, 0.14),
-    (sums_drill, 0.10),
-    (facts_docs, 0.13),
+    (sums_think, 0.15),
+    (sums_drill, 0.09),
+    (facts_docs, 0.14),
     (facts_drill, 0.06),
-    (facts_direct, 0.03),
+    (facts_direct, 0.02),
     (functions_direct, 0.22),
     (functions_retry, 0.06),
 )

@@ -6,7 +6,7 @@ RMSNorm, rotary positions on interleaved pairs, SwiGLU, the output head tied to 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -30,7 +30,7 @@ SHAPES = {
 }
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]  # torch is read without types
     """Attention and feed-forward, each behind a norm and added to the stream."""
 
     def __init__(self, shape: Shape) -> None:
@@ -56,7 +56,7 @@ class Block(nn.Module):
         return x + self.down(F.silu(gate) * up)
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]
     """Token ids in, hidden states or logits out."""
 
     def __init__(self, shape: Shape) -> None:

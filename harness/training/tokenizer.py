@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ class Tokenizer:
         while len(SPECIALS) + 256 + len(merges) < size:
             pairs: Counter[Pair] = Counter()
             for piece, n in pieces:
-                for pair in zip(piece, piece[1:], strict=False):
+                for pair in pairwise(piece):
                     pairs[pair] += n
             candidates = [pair for pair in pairs if pair[0] + pair[1] not in made]
             if not candidates:
@@ -128,7 +129,7 @@ class Tokenizer:
         if word not in self._known:
             pieces = [_CHARACTER[byte] for byte in word.encode()]
             while len(pieces) > 1:
-                best = min(zip(pieces, pieces[1:], strict=False), key=lambda pair: self._rank.get(pair, 1 << 30))
+                best = min(pairwise(pieces), key=lambda pair: self._rank.get(pair, 1 << 30))
                 if best not in self._rank:
                     break
                 pieces = _merged(pieces, best)
