@@ -1,0 +1,88 @@
+"""GSM8K: the number is what is graded, not its spelling."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.answer import Answer
+from understudy.reply import answer_from_text
+from understudy_harness.benchmarks import open_benchmark
+from understudy_harness.benchmarks.gsm8k import gold, number, reference_answer, same_number
+from understudy_harness.errors import BenchmarkError
+from understudy_harness.sample import Grader
+
+FIXTURES = Path(os.environ.get("UNDERSTUDY_FIXTURES", Path(__file__).parents[3].parent / "shared/data/fixtures"))
+LINES = FIXTURES / "gsm8k_8.jsonl"
+needs_lines = pytest.mark.skipif(not LINES.is_file(), reason=f"no original lines of GSM8K at {LINES}")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        pytest.param("20.00", "20", True, id="cents"),
+        pytest.param("1,234", "1234", True, id="thousands comma"),
+        pytest.param("$5,600.", "5600", True, id="dollars and a full stop"),
+        pytest.param("-3", "3", False, id="sign"),
+        pytest.param("12", "1.2", False, id="decimal point"),
+        pytest.param("twelve", "12", False, id="a word is no number"),
+        pytest.param("", "", False, id="nothing equals nothing"),
+    ],
+)
+def test_numbers_are_compared_as_people_write_them(left: str, right: str, same: bool) -> None:
+    assert same_number(left, right) is same
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_every_usual_spelling_of_an_integer_is_the_same_number(value: int) -> None:
+    for spelling in (f"{value}", f"{value:,}", f"{value}.00", f" {value} ", f"**{value}**"):
+        assert same_number(spelling, str(value))
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_number_or_none_and_never_an_error(text: str) -> None:
+    found = number(text)
+    assert found is None or found.is_finite()
+
+
+def test_the_reference_rule_marks_cents_wrong() -> None:
+    assert reference_answer("#### 20", "#### 20")
+    assert not reference_answer("#### 20.00", "#### 20")
+    assert not reference_answer("The answer is 20", "#### 20")
+    assert gold("so\n#### 5,600") == "5600"
+
+
+@needs_lines
+async def test_the_original_lines_load_and_their_own_answers_are_right() -> None:
+    benchmark = open_benchmark(f"gsm8k:{LINES}")
+    samples = benchmark.samples("all")
+    assert len(samples) == 8
+    for sample in samples:
+        right = answer_from_text(f"Let me think. Answer: {sample.hidden['value']}", sample.problem)
+        wrong = answer_from_text("Answer: -987654321", sample.problem)
+        assert (await benchmark.grade(sample, right, Grader())).word == "right"
+        assert (await benchmark.grade(sample, wrong, Grader())).score == 0.0
+        assert (await benchmark.grade(sample, Answer(text="no idea"), Grader())).word == "malformed"
+        assert sample.hidden["value"] not in sample.problem.messages[0].content.replace(",", "").split("####")[1:]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param('{"question": "q", "answer": "no mark"}', "does not end in '#### NUMBER'", id="no gold"),
+        pytest.param('{"question": "q"}', "the field 'answer' is missing", id="missing field"),
+        pytest.param('{"question": 3, "answer": "#### 1"}', "the field 'question' is 3, not a string", id="wrong type"),
+        pytest.param('{"question": ', "not valid JSON", id="torn line"),
+        pytest.param("[1]", "expected a JSON object and found 1", id="an array of numbers"),
+    ],
+)
+def test_a_broken_line_is_named_with_its_file_and_number(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "test.jsonl"
+    good = '{"question": "q", "answer": "#### 1"}'
+    path.write_text(line if line.startswith("[") else f"{good}\n\n{line}\n", encoding="utf-8")
+    with pytest.raises(BenchmarkError) as refused:
+        open_benchmark(f"gsm8k:{path}").samples("all")
+    assert said in refused.value.message
+    assert f"{path}:{1 if line.startswith('[') else 3}" in refused.value.message
