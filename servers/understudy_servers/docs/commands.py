@@ -6,8 +6,9 @@ from typing import cast
 
 import click
 
+from understudy_servers.docs.addable import folder_source
 from understudy_servers.docs.building import Builder, InlineBuilder, ProcessBuilder
-from understudy_servers.docs.desk import Desk, folder_source
+from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import IndexUnusable, Store
@@ -85,6 +86,8 @@ python_option = click.option(
     "--tokens", type=click.IntRange(200, 20_000), default=2_000, show_default=True, help="Default cap of a reply."
 )
 @click.option("--legacy-tools", is_flag=True, help="Also list Context7 1.x's get-library-docs.")
+@click.option("--read-only", is_flag=True, help="Offer no tool that adds documentation.")
+@click.option("--network", is_flag=True, help="Let add-docs and locked versions fetch from the network.")
 @click.option("--in-process", is_flag=True, help="Index in this process instead of a separate indexer.")
 @transport_options
 def serve(
@@ -94,6 +97,8 @@ def serve(
     add: tuple[str, ...],
     tokens: int,
     legacy_tools: bool,
+    read_only: bool,
+    network: bool,
     in_process: bool,
     transport: Transport,
 ) -> None:
@@ -104,5 +109,11 @@ def serve(
     store = open_store(home)
     builder: Builder = InlineBuilder(store) if in_process else ProcessBuilder(store)
     project = Project(roots=roots or (Path.cwd(),), pythons=pythons)
-    desk = Desk(store, project, builder, added=added_folders(add))
-    launch(lambda: cast("MCPApplication", build_server(desk, tokens=tokens, legacy=legacy_tools)), transport)
+    desk = Desk(store, project, builder, added=added_folders(add), network=network)
+    asks_roots = not roots and transport.address is None
+
+    def build() -> MCPApplication:
+        server = build_server(desk, tokens=tokens, legacy=legacy_tools, read_only=read_only, asks_roots=asks_roots)
+        return cast("MCPApplication", server)
+
+    launch(build, transport)

@@ -3,21 +3,22 @@
 Everything here is synchronous and thread-safe; the server calls it from worker threads and the commands directly.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 from understudy_servers.docs import catalog, jobs
+from understudy_servers.docs.addable import addable
 from understudy_servers.docs.building import Builder
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.ids import LibraryRef, parse
 from understudy_servers.docs.packing import Snippet, candidates
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.reading import UnreadableSource, fingerprint
-from understudy_servers.docs.search import Page, search
-from understudy_servers.docs.source import Source
+from understudy_servers.docs.search import Page, pinned, search
+from understudy_servers.docs.source import NETWORK, Source
 from understudy_servers.docs.store import IndexedVersion, Store
 from understudy_servers.docs.symbols import find_symbols, nearest_names
 
@@ -30,7 +31,10 @@ class StillIndexing(Exception):
 
 
 class Dense(Protocol):
-    """Similarity search; `None` when it cannot answer yet."""
+    """Similarity search; `None` when it cannot answer yet. `name` is the embedding model's."""
+
+    @property
+    def name(self) -> str: ...
 
     def nearest(self, versions: Sequence[IndexedVersion], query: str) -> list[int] | None: ...
     def state(self, version: IndexedVersion) -> Vectors: ...
@@ -38,6 +42,8 @@ class Dense(Protocol):
 
 class NoVectors:
     """Keyword search only."""
+
+    name = ""
 
     def nearest(self, versions: Sequence[IndexedVersion], query: str) -> list[int] | None:
         return None
@@ -55,6 +61,7 @@ class Found:
     vectors: Vectors
     pages: Sequence[Page]
     snippets: Sequence[Snippet]
+    embedder: str = ""
 
 
 class Desk:
@@ -68,18 +75,21 @@ class Desk:
         *,
         dense: Dense | None = None,
         added: Sequence[Source] = (),
+        network: bool = False,
     ) -> None:
         self.store = store
         self.project = project
         self.builder = builder
         self.dense: Dense = dense or NoVectors()
         self.added = list(added)
+        self.network = network
         self._fresh: dict[str, float] = {}
 
     def libraries(self) -> dict[str, Library]:
         """Return every library that can be asked about, by key."""
-        sources = [*self.added, *(package.source for package in self.project.packages().values())]
-        return catalog.gather(sources, self.store.versions())
+        indexed = self.store.versions()
+        folders = [version.source for version in indexed if version.source.kind == "folder"]
+        return catalog.gather([*self.added, *self.project.sources(), *folders], indexed)
 
     def resolve(self, name: str) -> list[Library]:
         """Return the libraries that a name means, best first, then their family.
@@ -115,8 +125,13 @@ class Desk:
         source, known = library.sources.get(number), library.indexed.get(number)
         if source is None:
             return None
-        if known is not None and self._unchanged(source, known):
+        if known is not None and (source.kind in NETWORK or self._unchanged(source, known)):
             return None
+        if source.kind in NETWORK and not self.network:
+            raise NotIndexed(
+                f"{source.title} {source.version} is locked but not installed, so its documentation would have to be "
+                f"fetched, and the network is off. Install it, or run `understudy docs add {_spelled(source)}`."
+            )
         return self.builder.request(source)
 
     def _unchanged(self, source: Source, known: IndexedVersion) -> bool:
@@ -170,21 +185,60 @@ class Desk:
             pages = search(connection, [version.id], query, nearest)
             snippets = list(candidates(connection, pages))
         return Found(
-            library=library, version=version, vectors=self.dense.state(version), pages=pages, snippets=snippets
+            library=library,
+            version=version,
+            vectors=self.dense.state(version),
+            pages=pages,
+            snippets=snippets,
+            embedder=self.dense.name,
         )
 
-    def symbol(self, library: Library, number: str, name: str) -> tuple[Found, list[str]]:
-        """Look a symbol up by name; the second part holds near names when there is no such symbol."""
-        version = self._indexed(library, number)
+    def places(self, name: str, library_id: str = "") -> list[tuple[Library, str]]:
+        """Return where a symbol is looked for: the named library, the one its first part imports, else all indexed."""
+        if library_id:
+            return [self.locate(library_id)]
+        libraries = self.libraries()
+        first = re.split(r"\.|::|/", name.strip())[0]
+        named = catalog.find(libraries, LibraryRef(name=first)) if first and first != name.strip() else []
+        if named:
+            return [(named[0], named[0].versions[0])]
+        return [(one, number) for one in libraries.values() for number in one.versions[:1] if number in one.indexed]
+
+    def symbol(self, places: Sequence[tuple[Library, str]], name: str) -> Found:
+        """Look a symbol up by name in indexed versions, in order.
+
+        Raises:
+            NotIndexed: no such symbol is there; near names are suggested.
+        """
+        versions = [self._indexed(library, number) for library, number in places]
+        ids = [version.id for version in versions]
         with self.store.reading() as connection:
-            chunks = find_symbols(connection, [version.id], name)
-            pages = search(connection, [version.id], name) if chunks else []
-            wanted = {*chunks[:3]}
-            pages = [page for page in pages if wanted & {hit.id for hit in page.hits}]
-            snippets = list(candidates(connection, pages))
-            near = [] if chunks else nearest_names(connection, [version.id], name)
-        found = Found(library=library, version=version, vectors="off", pages=pages, snippets=snippets)
-        return found, near
+            chunks = find_symbols(connection, ids, name)
+            if not chunks:
+                near = nearest_names(connection, ids, name)
+                searched = (
+                    ", ".join(f"{one.title} {one.number}".strip() for one in versions[:4]) or "any indexed library"
+                )
+                hint = f" Nearest: {', '.join(near)}." if near else " Ask query-docs with a question instead."
+                raise NotIndexed(f"There is no symbol {name!r} in {searched}.{hint}")
+            snippets = list(candidates(connection, pinned(connection, chunks)))
+        version = next(one for one in versions if one.id == snippets[0].version)
+        library = next(library for library, _ in places if library.key == version.key)
+        snippets = [one for one in snippets if one.version == version.id]
+        vectors = self.dense.state(version)
+        return Found(
+            library=library, version=version, vectors=vectors, pages=[], snippets=snippets, embedder=self.dense.name
+        )
+
+    def add(self, text: str, *, name: str = "") -> Source:
+        """Make a source known under a name, for `locate` and `job` to find.
+
+        Raises:
+            CannotAdd: it is not a source, or not one that is allowed.
+        """
+        source = addable(text, name=name, roots=self.project.roots, network=self.network)
+        self.added = [*(one for one in self.added if one.id != source.id), source]
+        return source
 
     def _indexed(self, library: Library, number: str) -> IndexedVersion:
         known = next((one for one in self.store.versions(library.key) if one.number == number), None)
@@ -193,21 +247,13 @@ class Desk:
         return known
 
 
+def _spelled(source: Source) -> str:
+    separator = "==" if source.kind == "sdist" else "@"
+    return f"{source.key.split('/')[1]}:{source.title}{separator}{source.version}"
+
+
 def _without_owner(ref: LibraryRef) -> LibraryRef:
     """`/pydantic/pydantic` may name a package whose metadata links elsewhere: owner and project are then one word."""
     owner, _, project = ref.repository.partition("/")
     same = owner and owner.strip("-") == project.strip("-")
     return LibraryRef(name=ref.name, version=ref.version) if same else ref
-
-
-def folder_source(path: Path, name: str = "") -> Source:
-    """Return the source of a local folder or file of documentation."""
-    title = name or path.resolve().stem if path.is_file() else name or path.resolve().name
-    return Source(
-        kind="folder",
-        key=f"/local/{title.lower()}",
-        title=title,
-        version="",
-        location=str(path.resolve()),
-        origin="folder",
-    )

@@ -9,8 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from understudy_servers.docs.chunks import Chunk
-from understudy_servers.docs.formats import READERS, UnreadablePage
+from understudy_servers.docs.formats import UnreadablePage
 from understudy_servers.docs.progress import Progress, silent
+from understudy_servers.docs.readers import READERS
 
 MAX_PAGE = 5_000_000  # bytes of one file
 MAX_FILES = 20_000
@@ -34,6 +35,7 @@ SKIPPED_FOLDERS = frozenset(
 )
 SKIPPED_FILES = frozenset(
     {"changelog", "changes", "history", "license", "licence", "copying", "code_of_conduct", "notice", "authors"}
+    | {"requirements", "robots", "package-lock", "package", "tsconfig"}
 )
 
 
@@ -44,9 +46,7 @@ def documents(folder: Path, keep: Callable[[Path], bool] = lambda path: True) ->
         return
     count = 0
     for here, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and name.lower() not in SKIPPED_FOLDERS
-        )
+        folders[:] = sorted(name for name in folders if _is_documentation(Path(here, name)))
         for name in sorted(files):
             path = Path(here, name)
             if name.startswith(".") or path.suffix.lower() not in READERS or path.stem.lower() in SKIPPED_FILES:
@@ -57,6 +57,11 @@ def documents(folder: Path, keep: Callable[[Path], bool] = lambda path: True) ->
             if count > MAX_FILES:
                 return
             yield path
+
+
+def _is_documentation(folder: Path) -> bool:
+    name = folder.name.lower()
+    return not name.startswith(".") and name not in SKIPPED_FOLDERS and not (folder / "pyvenv.cfg").exists()
 
 
 def fingerprint(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which reader understands which kind of documentation file. Each takes the text and the page's name."""
+"""The plainest readers of documentation files, and what every reader has in common."""
 
 import re
 from collections.abc import Callable
@@ -32,11 +32,3 @@ def read_plain(text: str, page: str) -> list[Chunk]:
     return section_chunks(
         iter([Section(headings=(), text=visible(text), line=1)]), page=page, page_title=page_title(page)
     )
-
-
-READERS: dict[str, Reader] = {
-    ".md": read_markdown,
-    ".mdx": read_markdown,
-    ".markdown": read_markdown,
-    ".txt": read_plain,
-}

@@ -1,4 +1,7 @@
-"""What the user's project has: its environments and their packages. Never the server's own environment by accident."""
+"""What the user's project has: its environments and packages, its lock files, its own documentation.
+
+Never the environment of the server itself, unless the user or the project says so.
+"""
 
 import os
 import sys
@@ -6,9 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from understudy_servers.docs.distributions import Installed, installed, site_packages
+from understudy_servers.docs import lockfiles, npm
+from understudy_servers.docs.addable import folder_source
+from understudy_servers.docs.distributions import installed, site_packages
+from understudy_servers.docs.source import Source
 
 ENVIRONMENT_FOLDERS = (".venv", "venv", "env")
+# a folder without any of these is a home or system folder, not a project whose pages are to be read
+PROJECT_MARKS = (".git", "pyproject.toml", "setup.py", "package.json", "Cargo.toml", "go.mod", "mkdocs.yml", ".hg")
 
 
 @dataclass(kw_only=True)
@@ -24,7 +32,8 @@ class Project:
     pythons: Sequence[Path] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     own_prefix: Path = field(default_factory=lambda: Path(sys.prefix))
-    _seen: dict[Path, tuple[int, tuple[Installed, ...]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _seen: dict[Path, tuple[object, tuple[Source, ...]]] = field(default_factory=dict)
 
     def environments(self) -> list[Path]:
         """Return the prefixes of the environments of this project, the most explicit first."""
@@ -37,21 +46,41 @@ class Project:
                 found.append(Path(named))
         return list(dict.fromkeys(path for path in found if path.is_dir()))
 
-    def packages(self) -> dict[str, Installed]:
-        """Return the installed distributions by library key; the first environment that has one wins."""
-        packages: dict[str, Installed] = {}
+    def sources(self) -> list[Source]:
+        """Return what the project has, in order: installed packages, its own pages, locked versions.
+
+        Each place is read again only when it changed. Of two environments with one package, the first wins.
+        """
+        found: dict[str, Source] = {}
         for prefix in self.environments():
             for folder in site_packages(prefix):
-                for one in self._installed(folder):
-                    packages.setdefault(one.key, one)
-        return packages
+                for source in self._cached(folder, folder.stat().st_mtime_ns):
+                    found.setdefault(source.key, source)
+        for root in self.roots:
+            modules = root / "node_modules"
+            if modules.is_dir():
+                for source in self._cached(modules, modules.stat().st_mtime_ns):
+                    found.setdefault(source.key, source)
+        pages = [folder_source(root) for root in self.roots if any((root / mark).exists() for mark in PROJECT_MARKS)]
+        pins = [source for root in self.roots for source in self._cached(root, lockfiles.fingerprint(root))]
+        return [*found.values(), *pages, *pins]
 
-    def _installed(self, folder: Path) -> tuple[Installed, ...]:
-        changed = folder.stat().st_mtime_ns
-        known = self._seen.get(folder)
-        if known is None or known[0] != changed:
-            known = self._seen[folder] = (changed, tuple(installed(folder)))
+    def _cached(self, place: Path, mark: object) -> tuple[Source, ...]:
+        known = self._seen.get(place)
+        if known is None or known[0] != mark:
+            known = self._seen[place] = (mark, tuple(self._read(place)))
         return known[1]
+
+    def _read(self, place: Path) -> list[Source]:
+        if place.name == "node_modules":
+            return list(npm.packages(place))
+        if place in self.roots:
+            self.notes = [note for note in self.notes if not note.startswith(f"{place}: ")]
+            notes: list[str] = []
+            found = [one.source for one in lockfiles.locked(place, notes)]
+            self.notes += [f"{place}: {note}" for note in notes]
+            return found
+        return [one.source for one in installed(place)]
 
 
 def prefix_of(python: Path) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from understudy_servers.docs import distributions, folder
+from understudy_servers.docs import distributions, folder, npm
 from understudy_servers.docs.chunks import Chunk
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.source import Source
@@ -33,6 +33,8 @@ def fingerprint(source: Source) -> str:
         match source.kind:
             case "installed":
                 return distributions.fingerprint(distributions.find(Path(source.location), source.title))
+            case "npm":
+                return npm.fingerprint(Path(source.location))
             case "folder" if not Path(source.location).exists():
                 raise UnreadableSource(
                     f"{source.location!r} does not exist any more. Put it back or remove {source.id!r}."
@@ -56,6 +58,8 @@ def read(source: Source, progress: Progress = silent) -> Reading:
             chunks, notes = distributions.read_distribution(Path(source.location), source.title, progress)
         case "folder":
             chunks, notes = folder.read_folder(Path(source.location), progress)
+        case "npm":
+            chunks, notes = npm.read_package(Path(source.location), source.title, progress)
         case _:
             raise UnreadableSource(f"{source.location!r} is a source of an unknown kind, {source.kind!r}.")
     if not chunks:

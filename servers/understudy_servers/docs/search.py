@@ -74,6 +74,15 @@ def search(
     return _pages(hits)
 
 
+def pinned(connection: sqlite3.Connection, chunks: Sequence[int]) -> list[Page]:
+    """Return pages for chunks whose order is already known."""
+    scores = {chunk: PINNED - rank for rank, chunk in enumerate(chunks)}
+    hits = _hits(connection, dict.fromkeys(scores, 0.0), {chunk: ["looked up by name"] for chunk in scores})
+    for hit in hits:
+        hit.score = scores[hit.id]
+    return _pages(hits)
+
+
 def words_ranking(connection: sqlite3.Connection, versions: Sequence[int], query: str, limit: int = DEPTH) -> list[int]:
     """Return chunk ids by BM25, best first."""
     expression = match_expression(query)

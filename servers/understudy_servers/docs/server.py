@@ -1,15 +1,21 @@
 """The MCP surface of the docs server: Context7's two tools with their names and formats, and what goes beyond them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import anyio
 from anyio import to_thread
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context, ListRoots, MCPServer, Resolve
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ListRootsResult, TextContent, ToolAnnotations
 
+from understudy_servers.docs.addable import CannotAdd
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.desk import Desk, StillIndexing
 from understudy_servers.docs.ids import BadLibraryId
@@ -20,6 +26,7 @@ from understudy_servers.docs.reply import (
     LibrariesFields,
     library_fields,
     library_text,
+    list_reply,
     pack,
 )
 from understudy_servers.errors import readable
@@ -33,6 +40,7 @@ INSTRUCTIONS = (
     "library's API. Call query-docs with a library name and one question."
 )
 READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+WRITE = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 UNLISTED = frozenset({"get-library-docs"})
 EXPECTED = (NotIndexed, BadLibraryId, StillIndexing, UnreadableSource)
 WAIT_SECONDS = 45.0  # below the 60 s after which common clients give a call up
@@ -61,6 +69,15 @@ SPELLINGS = {
         counted=("page",),
         dropped=("tokens",),
     ),
+    "get-symbol": Spelling(
+        main="name",
+        aliases={"symbol": ("name",), "query": ("name",), "libraryName": ("libraryId",), "library": ("libraryId",)},
+    ),
+    "list-libraries": Spelling(main="filter", aliases={"query": ("filter",), "libraryName": ("filter",)}),
+    "add-docs": Spelling(
+        main="source",
+        aliases={"url": ("source",), "path": ("source",), "libraryName": ("libraryId",), "name": ("libraryId",)},
+    ),
     "get-library-docs": Spelling(
         main="topic",
         aliases={
@@ -74,51 +91,113 @@ SPELLINGS = {
 }
 
 
+def client_roots(ctx: Context["Answers"]) -> ListRoots | ListRootsResult:
+    """Ask the client for its folders, once, when it can tell and the user has not said them already."""
+    capabilities = ctx.client_capabilities
+    if not ctx.request_context.lifespan_context.asks_roots or capabilities is None or capabilities.roots is None:
+        return ListRootsResult(roots=[])
+    return ListRoots()
+
+
+Roots = Annotated[ListRootsResult, Resolve(client_roots)]
+
+
 class Answers:
     """The tools as functions over a desk."""
 
-    def __init__(self, desk: Desk, *, tokens: int = DEFAULT_TOKENS) -> None:
+    def __init__(self, desk: Desk, *, tokens: int = DEFAULT_TOKENS, asks_roots: bool = False) -> None:
         self.desk = desk
         self.tokens = tokens
+        self.asks_roots = asks_roots
+        self.secret = desk.store.setting("secret")
 
-    async def resolve(self, libraryName: str, query: str = "") -> Annotated[CallToolResult, LibrariesFields]:
-        """Find the id and versions of a library. query-docs also takes plain names, so this is only for lookups."""
+    async def resolve(
+        self, libraryName: str, roots: Roots, query: str = ""
+    ) -> Annotated[CallToolResult, LibrariesFields]:
+        """Find the id and versions of a library. Not needed first: query-docs takes plain names too."""
+        self.enter(roots)
         with readable(BadLibraryId):
             try:
                 found = await to_thread.run_sync(self.desk.resolve, libraryName)
             except NotIndexed as refusal:
                 fields = LibrariesFields(libraries=[], message=str(refusal))
                 return result(f"No libraries found matching the provided name. {refusal}", fields)
-        fields = LibrariesFields(libraries=[library_fields(one) for one in found[:8]])
+        fields = LibrariesFields(libraries=[library_fields(one, self.desk.dense) for one in found[:8]])
         entries = "\n----------\n".join(map(library_text, fields.libraries))
         return result(f"Available Libraries:\n\n{entries}", fields)
 
     async def query(
-        self, libraryId: str, query: str, ctx: Context[Any], tokens: int = 0, page: int = 1
+        self, libraryId: str, query: str, ctx: Context[Any], roots: Roots, tokens: int = 0, page: int = 1
     ) -> Annotated[CallToolResult, DocsFields]:
         """Read documentation of a library: how to do something, or what a function takes.
 
-        libraryId: a name (pydantic, pydantic@2.11, npm:react) or id (/pypi/pydantic). query: one question. tokens: size
-        limit, default 2000. page: 2 for more results.
+        libraryId: name (pydantic, pydantic@2.11, npm:react) or id. query: one question. tokens: size limit, default
+        2000. page: 2 for more.
         """
+        self.enter(roots)
         with readable(*EXPECTED):
             library, number = await to_thread.run_sync(self.desk.locate, libraryId)
             await self.ready(library, number, ctx)
             found = await to_thread.run_sync(self.desk.ask, library, number, query)
-        secret = self.desk.store.setting("secret")
-        return result(*pack(found, query=query, tokens=tokens or self.tokens, page=page, secret=secret))
+        return result(*pack(found, query=query, tokens=tokens or self.tokens, page=page, secret=self.secret))
 
     async def legacy(
         self,
         context7CompatibleLibraryID: str,
         ctx: Context[Any],
+        roots: Roots,
         topic: str = "",
         tokens: int = 0,
         page: int = 1,
         mode: str = "code",
     ) -> Annotated[CallToolResult, DocsFields]:
         """Read documentation of a library, as Context7 1.x named it."""
-        return await self.query(context7CompatibleLibraryID, topic or "overview getting started", ctx, tokens, page)
+        query = topic or "overview getting started"
+        return await self.query(context7CompatibleLibraryID, query, ctx, roots, tokens, page)
+
+    async def symbol(
+        self, name: str, ctx: Context[Any], roots: Roots, libraryId: str = ""
+    ) -> Annotated[CallToolResult, DocsFields]:
+        """Look up one function, class or method by name: signature and documentation."""
+        self.enter(roots)
+        with readable(*EXPECTED):
+            places = await to_thread.run_sync(self.desk.places, name, libraryId)
+            for library, number in places:
+                await self.ready(library, number, ctx)
+            found = await to_thread.run_sync(self.desk.symbol, places, name)
+        return result(*pack(found, query=name, tokens=self.tokens, page=1, secret=self.secret))
+
+    async def libraries(self, roots: Roots, filter: str = "") -> Annotated[CallToolResult, LibrariesFields]:
+        """List libraries with version, source and state of the index."""
+        self.enter(roots)
+        libraries = await to_thread.run_sync(self.desk.libraries)
+        wanted = [one for one in libraries.values() if filter.lower() in one.title.lower()]
+        digest = await to_thread.run_sync(self.desk.store.digest)
+        return result(*list_reply(wanted, self.desk.dense, notes=self.desk.project.notes, digest=digest))
+
+    async def add(
+        self, source: str, ctx: Context[Any], roots: Roots, libraryId: str = ""
+    ) -> Annotated[CallToolResult, LibrariesFields]:
+        """Index more documentation: a folder or file, pypi:x==1, npm:x@1, or a URL."""
+        self.enter(roots)
+        with readable(*EXPECTED, CannotAdd):
+            added = await to_thread.run_sync(partial(self.desk.add, source, name=libraryId))
+            library, number = await to_thread.run_sync(self.desk.locate, added.id)
+            await self.ready(library, number, ctx)
+            library, number = await to_thread.run_sync(self.desk.locate, added.id)
+        fields = library_fields(library, self.desk.dense)
+        text = (
+            f"Indexed {library.title} {number}".rstrip()
+            + f": {fields.snippets} snippets. Ask with libraryId {added.id!r}."
+        )
+        return result(text, LibrariesFields(libraries=[fields], message=text))
+
+    def enter(self, roots: ListRootsResult) -> None:
+        """Work in the client's folders from now on, if it named any."""
+        folders = [path for root in roots.roots if (path := local_path(str(root.uri))) is not None]
+        if folders:
+            self.asks_roots = False
+            self.desk.project.roots = folders
 
     async def ready(self, library: Library, number: str, ctx: Context[Any]) -> None:
         """Wait until a version is indexed, saying how far it is."""
@@ -133,44 +212,80 @@ class Answers:
         raise StillIndexing(f"{library.title} {number} is still being indexed. Ask again in a minute.")
 
 
+def local_path(uri: str) -> Path | None:
+    """Return the folder of a `file:` root that exists on this machine."""
+    parts = urlsplit(uri)
+    path = Path(url2pathname(parts.path))
+    return path if parts.scheme == "file" and path.is_dir() else None
+
+
 def result(text: str, fields: DocsFields | LibrariesFields) -> CallToolResult:
     """Return text and fields, each complete."""
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=fields.model_dump())
 
 
-def build_server(desk: Desk, *, tokens: int = DEFAULT_TOKENS, legacy: bool = False) -> MCPServer[Any]:
+def build_server(
+    desk: Desk,
+    *,
+    tokens: int = DEFAULT_TOKENS,
+    legacy: bool = False,
+    read_only: bool = False,
+    asks_roots: bool = False,
+) -> MCPServer[Any]:
     """Return the server over a desk.
 
     Args:
         tokens: the cap of a reply when the caller names none.
         legacy: also list the tool of Context7 1.x, which is callable anyway.
+        read_only: offer no tool that changes the index.
+        asks_roots: take the project's folders from the client, for a server that runs on the client's machine.
     """
-    answers = Answers(desk, tokens=tokens)
+    answers = Answers(desk, tokens=tokens, asks_roots=asks_roots)
     tools = [
         tool(answers.resolve, "resolve-library-id", "Find Library"),
         tool(answers.query, "query-docs", "Query Documentation"),
+        tool(answers.symbol, "get-symbol", "Get Symbol"),
+        tool(answers.libraries, "list-libraries", "List Libraries"),
         tool(answers.legacy, "get-library-docs", "Get Library Docs"),
     ]
-    hidden = frozenset() if legacy else UNLISTED
+    if not read_only:
+        tools.append(tool(answers.add, "add-docs", "Add Documentation", WRITE))
+    hidden: frozenset[str] = frozenset() if legacy else UNLISTED
     middleware = cast(
         "list[ServerMiddleware[Any]]", [listing(hidden), repairing(lambda: server.list_tools(), SPELLINGS)]
     )
-    server: MCPServer[Any] = MCPServer(
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Answers]) -> AsyncIterator[Answers]:
+        yield answers
+
+    server: MCPServer[Answers] = MCPServer(
         "understudy-docs",
         title="Understudy docs",
         version=installed_version("understudy"),
         instructions=INSTRUCTIONS,
         tools=tools,
         middleware=middleware,
+        lifespan=lifespan,
     )
     return server
 
 
-def tool(function: Callable[..., Awaitable[CallToolResult]], name: str, title: str) -> Tool:
-    """Return a tool with a plain schema: no titles, which cost a quarter of a definition's tokens."""
-    made = Tool.from_function(function, name=name, title=title, annotations=READ)
+def tool(
+    function: Callable[..., Awaitable[CallToolResult]], name: str, title: str, annotations: ToolAnnotations = READ
+) -> Tool:
+    """Return a tool with plain schemas: pydantic's titles and definitions cost half of a listing's tokens.
+
+    The structured content is still checked against the full model before it is sent.
+    """
+    made = Tool.from_function(function, name=name, title=title, annotations=annotations)
     made.description = " ".join((made.description or "").split())
     made.parameters = _slim(made.parameters)
+    full = made.fn_metadata.output_schema or {}
+    made.fn_metadata.output_schema = {
+        "type": "object",
+        "properties": {key: {"type": value["type"]} for key, value in full.get("properties", {}).items()},
+    }
     return made
 
 

@@ -4,10 +4,14 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
-Kind = Literal["installed", "folder", "npm", "sdist", "npm-tarball", "sphinx", "llmstxt", "git", "crawl", "openapi-url"]
+Kind = Literal[
+    "installed", "folder", "npm", "sdist", "npm-tarball", "crate", "sphinx", "llmstxt", "git", "crawl", "openapi-url"
+]
 Origin = Literal["installed", "locked", "folder", "network"]
 
-NETWORK: frozenset[Kind] = frozenset({"sdist", "npm-tarball", "sphinx", "llmstxt", "git", "crawl", "openapi-url"})
+NETWORK: frozenset[Kind] = frozenset(
+    {"sdist", "npm-tarball", "crate", "sphinx", "llmstxt", "git", "crawl", "openapi-url"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
