@@ -3,18 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from understudy.model import Delta, Request
 from understudy.models.providers import SMALLEST_TEMPERATURE, Provider
+from understudy.models.remote import Sent
 from understudy.problem import Message, Options, Tool, ToolCall
-
-
-class Sent(NamedTuple):
-    """What goes out, and what provenance keeps of it."""
-
-    body: dict[str, Any]
-    facts: dict[str, Any]
 
 
 def build(

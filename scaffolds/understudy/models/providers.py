@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Dialect = Literal["chat", "messages"]
+Dialect = Literal["chat", "messages", "ollama"]
 Probe = Literal["llama.cpp", "ollama", "lmstudio", "vllm", "any"]
 
 
@@ -51,6 +51,7 @@ _TABLE = (
     Provider(
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
+        dialect="ollama",
         base_variables=("OLLAMA_HOST",),
         local=True,
         probe="ollama",
@@ -112,7 +113,7 @@ _TABLE = (
         needs_key=True,
         priced_as="anthropic",
         seed=False,
-        unsampled=(r"^claude-(opus|sonnet|haiku)-5",),
+        unsampled=(r"^claude-(opus-4-[789]|(opus|sonnet|haiku|fable)-[5-9])",),
         batch="anthropic",
     ),
     Provider(

@@ -16,6 +16,11 @@ from understudy.models.replay import Recording, Replay
 if TYPE_CHECKING:
     from understudy.models.wire import Endpoint, Patience
 
+DIALECTS = {
+    "chat": "understudy.models.chat:ChatModel",
+    "messages": "understudy.models.anthropic:MessagesModel",
+    "ollama": "understudy.models.ollama:OllamaModel",
+}
 IN_PROCESS = {"gguf": "understudy.models.gguf", "fixture": "understudy.models.gguf"}
 """Schemes whose module makes the model itself, with `model_from_spec(spec)`; heavy, so imported when asked for."""
 
@@ -156,6 +161,8 @@ def _ollama(given: str) -> str:
 
 
 def _remote(spec: Spec, provider: Provider, endpoint: "Endpoint") -> Model:
-    from understudy.models.chat import ChatModel  # noqa: PLC0415 (as above)
-
-    return ChatModel(name=spec.text, model=spec.model, endpoint=endpoint, provider=provider, extra=spec.settings)
+    module, _, dialect = DIALECTS[provider.dialect].partition(":")
+    make = getattr(import_module(module), dialect)
+    made = make(name=spec.text, model=spec.model, endpoint=endpoint, provider=provider, extra=spec.settings)
+    assert isinstance(made, Model)
+    return made

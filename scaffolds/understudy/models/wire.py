@@ -38,7 +38,7 @@ class Patience:
 
     def tries_for(self, reason: Unavailable) -> int:
         """How often a call may be made in all, when it keeps failing for `reason`."""
-        return (self.tries or _TRIES).get(reason, 1)
+        return (_TRIES if self.tries is None else self.tries).get(reason, 1)
 
 
 _TRIES: Mapping[Unavailable, int] = {"refused": 2, "rate_limited": 7, "server_error": 4, "loading": 1000}
@@ -128,26 +128,26 @@ class Endpoint:
 
     async def get(self, url: str) -> Any:
         """Ask for a fact, relative to the server's root when it starts with `/`; None when there is no such fact."""
-        parts = urlsplit(self.base_url)
-        target = (
-            urlunsplit((parts.scheme, parts.netloc, url, "", "")) if url.startswith("/") else f"{self.base_url}/{url}"
-        )
         try:
-            response = await self._opened().get(target, timeout=self.patience.connect_s)
+            response = await self._opened().get(self._url(url), timeout=self.patience.connect_s)
             return response.json() if response.status_code == 200 else None
         except (httpx2.HTTPError, ValueError, RecursionError):
             return None
 
     async def ask(self, url: str, body: Mapping[str, Any]) -> Any:
         """Like `get`, for facts that want a POST to the server's root."""
-        parts = urlsplit(self.base_url)
         try:
-            response = await self._opened().post(
-                urlunsplit((parts.scheme, parts.netloc, url, "", "")), json=body, timeout=self.patience.connect_s
-            )
+            response = await self._opened().post(self._url(url), json=body, timeout=self.patience.connect_s)
             return response.json() if response.status_code == 200 else None
         except (httpx2.HTTPError, ValueError, RecursionError):
             return None
+
+    def _url(self, path: str) -> str:
+        """A path below the base URL, or below the server's root when it starts with `/`."""
+        if not path.startswith("/"):
+            return f"{self.base_url}/{path}"
+        parts = urlsplit(self.base_url)
+        return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
     def _opened(self) -> httpx2.AsyncClient:
         if self._client is None:
@@ -196,14 +196,18 @@ class Endpoint:
     async def _streaming(self, path: str, body: Mapping[str, Any], model: str) -> AsyncIterator[httpx2.Response]:
         made: dict[str, int] = {}
         while True:
-            async with self._open("POST", path, body, model) as response:
-                if response.status_code == 200:
-                    yield response
-                    return
-                problem = self._failure(response, await self._read(response, model), model)
-            wait = self._wait(problem, made, 0.0) if isinstance(problem, ModelUnavailable) else None
-            if wait is None:
-                raise problem
+            began = False
+            try:
+                async with self._open("POST", path, body, model) as response:
+                    if response.status_code == 200:
+                        began = True
+                        yield response
+                        return
+                    raise self._failure(response, await self._read(response, model), model)
+            except ModelUnavailable as error:
+                wait = None if began else self._wait(error, made, 0.0)
+                if wait is None:
+                    raise
             await self._sleep(wait)
 
     @asynccontextmanager
@@ -216,7 +220,7 @@ class Endpoint:
                 client = self._opened()
                 request = client.build_request(
                     method,
-                    f"{self.base_url}/{path}",
+                    self._url(path),
                     content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
                     headers={"content-type": "application/json"},
                 )

@@ -13,6 +13,7 @@ from understudy.models.chat import ChatModel
 from understudy.models.chat_body import build
 from understudy.models.naming import parse_spec
 from understudy.models.providers import PLAIN, PROVIDERS
+from understudy.models.remote import RemoteModel
 from understudy.problem import Message, Options, Tool, ToolCall
 
 KEYS = {name: "k" for provider in PROVIDERS.values() for name in provider.key_variables}
@@ -45,7 +46,7 @@ SUB = Tool(name="sub")
 )
 def test_a_spec_names_an_address_and_a_model(spec: str, environ: dict[str, str], base_url: str, model: str) -> None:
     made = model_from(spec, environ={**KEYS, **environ})
-    assert isinstance(made, ChatModel)
+    assert isinstance(made, RemoteModel)
     assert (made.name, made.endpoint.base_url, made.model) == (spec, base_url, model)
 
 
