@@ -34,7 +34,7 @@ def examples(text: str, function: str) -> tuple[Example, ...]:
     return tuple(found.values())
 
 
-def tests_source(function: str, found: tuple[Example, ...]) -> str:
+def examples_source(function: str, found: tuple[Example, ...]) -> str:
     """The examples as a test file that imports the function from `solution`."""
     bodies = [
         f"def test_example_{number}():\n    assert {example.call} == {example.expected}\n"
@@ -85,8 +85,9 @@ def _inline_result(rest: str) -> str | None:
         if after and (text[end].isalnum() or text[end] in "\"'" or after[0] in "+-*/%<>=&|^("):
             continue  # the literal is the beginning of something longer
         piece = {"true": "True", "false": "False"}.get(piece, piece)
+        bare = piece.partition("#")[0].rstrip()
         if _literal(piece):
-            return piece
+            return bare if _literal(bare) else piece
     return None
 
 

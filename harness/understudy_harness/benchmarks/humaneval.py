@@ -14,7 +14,7 @@ from understudy.answer import Answer
 from understudy.problem import Check, Form, Message, Options, Problem, Reply, Tests
 from understudy_harness.benchmarks.code import grade_code, hidden_tests
 from understudy_harness.benchmarks.data import Record, read_records
-from understudy_harness.benchmarks.examples import Example, examples, tests_source
+from understudy_harness.benchmarks.examples import Example, examples, examples_source
 from understudy_harness.benchmarks.spec import Spec
 from understudy_harness.errors import BenchmarkError
 from understudy_harness.sample import Grade, Grader, Sample, Split, Statement, split_by_cluster
@@ -91,7 +91,7 @@ def _sample(record: Record, plus: bool) -> Sample:
     found = visible_examples(task_id, prompt, function)
     check: Check = Form()
     if found:
-        check = Tests(files={"test_examples.py": f"{given}\n{tests_source(function, found)}"}, values=True)
+        check = Tests(files={"test_examples.py": f"{given}\n{examples_source(function, found)}"}, values=True)
     hidden = f"{given}\nfrom solution import {function}\n\n{test}\n\n\ndef test_hidden():\n    check({function})\n"
     return Sample(
         id=task_id,
