@@ -103,3 +103,5 @@ class Problem:
     libraries: tuple[str, ...] = ()
     """Requirements such as "pydantic==2.11.3": what the docs server is asked about."""
     options: Options = Options()
+    category: str = ""
+    """What kind of task it is, in the user's words; `Route` sorts by it. Empty: by what the problem holds."""

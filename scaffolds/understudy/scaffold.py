@@ -68,8 +68,17 @@ def spelled(value: Any) -> str:
 def inner_scaffolds(value: Any) -> Iterator[Any]:
     """Yield a scaffold and all that it holds, outermost first."""
     yield value
+    for held in held_by(value):
+        yield from inner_scaffolds(held)
+
+
+def held_by(value: Any) -> Iterator[Any]:
+    """Yield the scaffolds that a scaffold holds itself, in the order of its fields."""
     for field in fields(value):
-        yield from _held(getattr(value, field.name))
+        given = getattr(value, field.name)
+        for item in given if isinstance(given, tuple) else (given,):
+            if is_scaffold(item):
+                yield item
 
 
 def contains(value: Any, kind: type) -> bool:
@@ -80,14 +89,6 @@ def contains(value: Any, kind: type) -> bool:
 def is_scaffold(value: Any) -> bool:
     """Whether a value can be used as one: a dataclass instance that is called with a problem and a context."""
     return hasattr(type(value), "__dataclass_fields__") and callable(value)
-
-
-def _held(value: Any) -> Iterator[Any]:
-    if is_scaffold(value):
-        yield from inner_scaffolds(value)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _held(item)
 
 
 _hints: dict[type, dict[str, Any]] = {}

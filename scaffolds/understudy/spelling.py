@@ -21,11 +21,21 @@ GROUP = "understudy.scaffolds"
 LONGEST = 10_000  # characters; ast needs far more memory than text
 
 BUILT_IN = {
+    "BestOf": "understudy.bestof",
     "Direct": "understudy.direct",
+    "Docs": "understudy.docs",
     "Escalate": "understudy.escalate",
+    "MapReduce": "understudy.mapreduce",
     "On": "understudy.on",
+    "Plan": "understudy.plan",
+    "Program": "understudy.program",
     "Retry": "understudy.retry",
+    "Route": "understudy.route",
+    "SelfRefine": "understudy.selfrefine",
+    "Think": "understudy.think",
+    "Tools": "understudy.tools",
     "Vote": "understudy.vote",
+    "When": "understudy.route",
 }
 """Name -> module of every scaffold that ships."""
 
