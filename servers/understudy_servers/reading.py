@@ -24,6 +24,8 @@ RANGE = re.compile(r"(\d{1,9})\s*(?:-|–|to)\s*(\d{1,9})", re.IGNORECASE)
 NUMBER = re.compile(
     rf"{LABEL}([-+]?\d{{1,15}})(?:\.0*)?\s*(?:st|nd|rd|th)?(?:[+.)\]:!]|\s+[A-Za-z]{{1,15}})?", re.IGNORECASE
 )
+EXACT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 THOUSANDS = re.compile(r"(\d+(?:\.\d+)?)\s*k", re.IGNORECASE)
 GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)\n?```", re.DOTALL)
@@ -64,7 +66,9 @@ def is_absent(value: object, kind: str) -> bool:
         return not value and kind not in ("array", "object", "any")
     if not isinstance(value, str) or kind == "any":
         return False
-    return value.strip().casefold() in (NOTHING if kind == "string" else NOT_A_VALUE)
+    if kind == "string":
+        return value.casefold() in NOTHING
+    return value.strip().casefold() in NOT_A_VALUE
 
 
 def read_integer(value: object) -> tuple[int, int | None] | None:
@@ -82,6 +86,9 @@ def _integer_in(text: str) -> tuple[int, int | None] | None:
     if len(text) > 60:
         return None
     text = text.strip("\"'")
+    exact = exact_number(text)
+    if exact is not None:
+        return (int(exact), None) if math.isfinite(exact) and exact == int(exact) else None
     if GROUPED.fullmatch(text):
         text = text.replace(",", "")
     if both := OF.fullmatch(text):
@@ -94,6 +101,15 @@ def _integer_in(text: str) -> tuple[int, int | None] | None:
         return int(one[1]), None
     words = text.casefold().strip(".: ").split()
     return (WORDS[words[-1]], None) if 1 <= len(words) <= 2 and words[-1] in WORDS else None
+
+
+def exact_number(text: str) -> float | None:
+    """Read a number literal as JavaScript's `Number` does, with 0x, 0o and 0b; None when it is none."""
+    if RADIX.fullmatch(text):
+        return int(text, 0)
+    if EXACT.fullmatch(text) is None:
+        return None
+    return int(text) if text.isdecimal() else float(text)
 
 
 def read_number(value: object) -> float | None:

@@ -8,9 +8,10 @@ all the same.
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
+
+from understudy_servers.reading import exact_number
 
 NAME = "sequential-thinking-server"
 VERSION = "2026.8.31"
@@ -123,8 +124,6 @@ OUTPUT_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-_RADIX = re.compile(r"0(?:[xX](?P<x>[0-9a-fA-F]+)|[oO](?P<o>[0-7]+)|[bB](?P<b>[01]+))")
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _MISSING = object()
 
 
@@ -142,12 +141,10 @@ def number(value: object) -> float:
 def _parsed(text: str) -> float:
     if not text:
         return 0.0
-    if radix := _RADIX.fullmatch(text):
-        base = {"x": 16, "o": 8, "b": 2}[str(radix.lastgroup)]
-        return float(int(radix[str(radix.lastgroup)], base))
     if text.lstrip("+-") == "Infinity":
         return -math.inf if text.startswith("-") else math.inf
-    return float(text) if _DECIMAL.fullmatch(text) else math.nan
+    exact = exact_number(text)
+    return math.nan if exact is None else number(exact)
 
 
 def _text(value: object) -> str:

@@ -79,8 +79,8 @@ class Surface:
 
 def build_server(shelf: Shelf | None = None, surface: Surface | None = None) -> Server[Any]:
     """Build the server around `shelf`, which holds all its state."""
-    shelf = shelf or Shelf(clock=time.time)
-    surface = surface or Surface()
+    shelf = Shelf(clock=time.time) if shelf is None else shelf
+    surface = Surface() if surface is None else surface
     if surface.compat:
         return _compat_server(shelf, surface)
     definition = _definition(surface, stored=shelf.store is not None)

@@ -9,7 +9,7 @@ never share thoughts.
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from understudy_servers.thinking import guidance
@@ -127,12 +127,6 @@ class Shelf:
     def visible(self, place: Place) -> list[Session]:
         """List the sessions a client may know of, the latest used first: its own, and over anonymous HTTP none."""
         return [one for one in reversed(self._sessions.values()) if self._belongs(one, place)]
-
-    def __iter__(self) -> Iterator[Session]:
-        return iter(self._sessions.values())
-
-    def __len__(self) -> int:
-        return len(self._sessions)
 
     def _belongs(self, session: Session, place: Place) -> bool:
         return not place.anonymous and session.scope == place.scope
