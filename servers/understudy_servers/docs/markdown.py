@@ -14,7 +14,9 @@ from understudy_servers.docs.clean import suspicion, visible, without_comments
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 _MDX_NOISE = re.compile(r"^(?:import|export)\s.*(?:from\s+['\"].*|\{.*)$", re.MULTILINE)
-_INLINE = re.compile(r"`([^`]*)`|\[([^\]]*)\]\([^)]*\)|[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}|<[^>]+>")
+_INLINE = re.compile(  # an underscore inside a word, as in `read_text`, is no emphasis
+    r"`([^`]*)`|\[([^\]]*)\]\([^)]*\)|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|<[^>]+>"
+)
 _ANCHOR = re.compile(r"\s*(?:\{#[\w-]+\}|\{:\s*#[\w-]+\s*\})\s*$")
 _NOT_SLUG = re.compile(r"[^\w\s-]")
 _DEPRECATED = re.compile(r"\b(?:deprecated|legacy|obsolete)\b", re.IGNORECASE)
