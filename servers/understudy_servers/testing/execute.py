@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -18,6 +19,7 @@ from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.pool import Pool
 from understudy_servers.testing.running import Raw, Run
+from understudy_servers.testing.split import Split
 from understudy_servers.testing.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
 from understudy_servers.testing.worker.layers import ALL
 from understudy_servers.testing.worker.view import SCRATCH, WORKSPACE, make_scratch, write_files
@@ -103,6 +105,26 @@ class Executor:
         with self._laid_out(plan, zygote, self.isolation) as job:
             raw = Run(zygote, {**job, "limits": vars(limits)}, limits, stop=stop).finish()
             return judge(raw, job["mark"], plan.expected), raw
+
+    def run_split(self, halves: Split, limits: Limits, *, stop: threading.Event | None = None) -> tuple[Judgement, Raw]:
+        """Run the tests in one sandbox and the candidate in another, with a line for values between them.
+
+        Raises:
+            ZygoteLost, SandboxRefused: as for `run`.
+        """
+        with (
+            self.pool.borrow(self.recipe(halves.candidate)) as hers,
+            self.pool.borrow(self.recipe(halves.tests)) as ours,
+            self._laid_out(halves.candidate, hers, self.isolation) as candidate_job,
+            self._laid_out(halves.tests, ours, self.isolation) as tests_job,
+        ):
+            near, far = socket.socketpair()
+            with near, far:
+                shared = {"limits": vars(limits)}
+                candidate = Run(hers, {**candidate_job, **shared}, limits, peer=far.fileno(), stop=stop)
+                tests = Run(ours, {**tests_job, **shared}, limits, peer=near.fileno(), stop=stop)
+            raw = tests.finish(candidate)
+            return judge(raw, tests_job["mark"], halves.tests.expected), raw
 
     @contextmanager
     def _laid_out(self, plan: Plan, zygote: Zygote, isolation: Isolation) -> Generator[dict[str, Any]]:

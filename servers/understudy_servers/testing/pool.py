@@ -88,6 +88,8 @@ class Pool:
             if kept is not None:
                 kept.retired = True
                 self.replaced += 1
+        if kept is not None and kept.busy == 0:
+            kept.zygote.close()
 
     def describe(self) -> list[dict[str, object]]:
         with self._lock:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from understudy_servers.testing import canary, split
 from understudy_servers.testing.judge import Judgement, Verdict
 from understudy_servers.testing.plan import Plan
+from understudy_servers.testing.running import Raw
 
 COLD_HASH_SEED = 271_828
-RunPlan = Callable[[Plan, int], Judgement]  # a plan and a hash seed
 
 
 @dataclass
@@ -21,11 +22,104 @@ class Proof:
     hidden: dict[str, int] | None = None
     judgement: Judgement | None = None
 
+    def refute(self, verdict: Verdict, reason: str, judgement: Judgement | None = None) -> None:
+        self.verdict, self.reason, self.judgement = verdict, reason, judgement
 
-def cold(plan: Plan, run: RunPlan, proof: Proof) -> None:
+
+@dataclass(frozen=True)
+class Runner:
+    """The ways to run a plan again: with a hash seed, or divided in two."""
+
+    run: Callable[[Plan, int], Judgement]
+    run_split: Callable[[split.Split], tuple[Judgement, Raw]]
+
+
+def prove(plan: Plan, hidden: Plan | None, runner: Runner) -> Proof:
+    """Try canaries, then split mode or else a cold run, then the hidden tests; stop at the first that refutes."""
+    proof = Proof()
+    steps: list[Callable[[], None]] = [
+        lambda: _canaries(plan, runner, proof),
+        lambda: _split_or_cold(plan, runner, proof),
+    ]
+    if hidden is not None:
+        steps.append(lambda: _hidden(hidden, runner, proof))
+    for step in steps:
+        step()
+        if proof.verdict is not None:
+            break
+    return proof
+
+
+def _canaries(plan: Plan, runner: Runner, proof: Proof) -> None:
+    """Run the tests with every assertion turned: each test that must reach one must fail."""
+    turned = {path: canary.turn(plan.files[path], path) for path in plan.tests}
+    must_fail = {
+        name for one in turned.values() for name in one.must_fail if plan.select is None or name in plan.expected
+    }
+    if not must_fail:
+        proof.notes.append("No canary was possible: no test has an assertion that it must reach.")
+        return
+    files = {**plan.files, **{path: one.source for path, one in turned.items()}}
+    judgement = runner.run(replace(plan, files=files), 0)
+    if judgement.verdict == "infra_error":
+        proof.refute("infra_error", judgement.reason)
+        return
+    if judgement.verdict in {"timeout", "killed"}:
+        proof.refute("flaky", f"canary_{judgement.verdict}")
+        return
+    if judgement.verdict not in {"failed", "collection_error", "incomplete", "passed"}:
+        proof.refute("tampered", f"canary_{judgement.verdict}")
+        return
+    report = judgement.report
+    broken = {str(facts.get("id")) for facts in report.collect_errors}
+    good = {name.partition("[")[0] for name, outcome in report.outcomes.items() if outcome == "passed"}
+    bad = {name.partition("[")[0] for name, outcome in report.outcomes.items() if outcome == "failed"}
+    sang = [
+        name
+        for name in sorted(must_fail)
+        if (name in good or name not in bad) and name.partition("::")[0] not in broken
+    ]
+    if sang:
+        proof.refute("tampered", "canary_passed")
+    else:
+        proof.steps.append("canary")
+
+
+def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
+    halves = split.divide(plan)
+    if halves is not None:
+        judgement, raw = runner.run_split(halves)
+        finding = split.weigh(judgement, raw, {path: plan.files[path] for path in plan.tests})
+        if finding.confirms:
+            proof.steps.append("split")
+            return
+        if finding.refutes:
+            proof.refute("tampered", "split_disagrees", judgement)
+            return
+        proof.notes.append(finding.why + ".")
+    _cold(plan, runner, proof)
+
+
+def _cold(plan: Plan, runner: Runner, proof: Proof) -> None:
     """Run again in an interpreter with another hash seed, the tests in another order and other random numbers."""
-    again = run(replace(plan, seed=plan.seed + 1, shuffle=plan.seed + 1), COLD_HASH_SEED)
+    again = runner.run(replace(plan, seed=plan.seed + 1, shuffle=plan.seed + 1), COLD_HASH_SEED)
     if again.verdict == "passed":
         proof.steps.append("cold")
+    elif again.verdict == "infra_error":
+        proof.refute("infra_error", again.reason)
     else:
-        proof.verdict, proof.reason, proof.judgement = ("flaky", f"then {again.verdict}", again)
+        proof.refute("flaky", f"then {again.verdict}", again)
+
+
+def _hidden(plan: Plan, runner: Runner, proof: Proof) -> None:
+    """Run the tests nobody has seen; only counts leave this function."""
+    judgement = runner.run(plan, 0)
+    if judgement.verdict == "infra_error":
+        proof.refute("infra_error", judgement.reason)
+        return
+    passed, total = len(judgement.report.of("passed")), max(len(plan.expected), len(judgement.report.ids or []))
+    proof.hidden = {"passed": passed, "failed": total - passed, "total": total}
+    if judgement.verdict == "passed":
+        proof.steps.append("hidden")
+    else:
+        proof.refute("failed", "hidden_tests")

@@ -18,6 +18,8 @@ from understudy_servers.testing.judge import Judgement, signature
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import BadTests, Plan, for_workspace
 from understudy_servers.testing.result import Result, from_judgement
+from understudy_servers.testing.running import Raw
+from understudy_servers.testing.split import Split
 from understudy_servers.testing.turns import Busy, Turns
 from understudy_servers.testing.warm import ZygoteLost
 from understudy_servers.testing.worker.events import short
@@ -90,7 +92,10 @@ class Verifier:
             return _infra_error("bad_tests", f"The tests of the workspace cannot be read: {error}", request)
         judgement, result = self._run(plan, limits, stop)
         if judgement.verdict == "passed" and select is None:
-            result = self._prove(plan, limits, result, stop)
+            unseen = None
+            if request.workspace.hidden and not hidden:
+                unseen = for_workspace(request.workspace, request.candidate, hidden=True, seed=plan.seed)
+            result = self._prove(plan, unseen, limits, result, stop)
         result.graded = request.grade
         self._compare(request, result, judgement)
         return self._stamped(result, request)
@@ -106,20 +111,27 @@ class Verifier:
             result.cut["chars"] = raw.output_cut
         return judgement, result
 
-    def _prove(self, plan: Plan, limits: Limits, result: Result, stop: threading.Event) -> Result:
-        proof = proving.Proof()
+    def _prove(self, plan: Plan, hidden: Plan | None, limits: Limits, result: Result, stop: threading.Event) -> Result:
+        spent = [result.ms]
 
         def run(again: Plan, hash_seed: int) -> Judgement:
             judgement, raw = self.executor.run(again, limits, hash_seed=hash_seed, stop=stop)
-            result.ms = round(result.ms + raw.seconds * 1000, 1)
+            spent.append(raw.seconds * 1000)
             return judgement
 
-        proving.cold(plan, run, proof)
-        if proof.verdict:
-            assert proof.judgement is not None
-            broken = from_judgement(proof.judgement, len(plan.expected))
-            return replace(broken, verdict=proof.verdict, reason=proof.reason, ms=result.ms, seed=result.seed)
-        return replace(result, proof=proof.steps, notes=proof.notes, hidden=proof.hidden)
+        def run_split(halves: Split) -> tuple[Judgement, Raw]:
+            judgement, raw = self.executor.run_split(halves, limits, stop=stop)
+            spent.append(raw.seconds * 1000)
+            return judgement, raw
+
+        proof = proving.prove(plan, hidden, proving.Runner(run, run_split))
+        result = replace(result, ms=round(sum(spent), 1), notes=proof.notes, hidden=proof.hidden)
+        if proof.verdict is None:
+            return replace(result, proof=proof.steps)
+        result = replace(result, verdict=proof.verdict, reason=proof.reason)
+        if proof.judgement is not None and proof.verdict == "flaky":
+            result.failures = from_judgement(proof.judgement, len(plan.expected)).failures
+        return result
 
     def _select(self, request: Request) -> list[str] | None:
         if request.only == "failed":

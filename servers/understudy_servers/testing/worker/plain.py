@@ -35,12 +35,11 @@ class Loaded(NamedTuple):
     error: BaseException | None
 
 
-def run(job: dict[str, Any], put: Put) -> int:
-    """Run the test files of a job; return 0 when every test passed, else 1."""
+def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
+    """Run the test files of a job; return 0 when every test passed, else 1. `last` may add events before the end."""
     sources = Sources(job["root"], job["tests"], job["candidate"])
-    _reseed(job["seed"])
-    session = _Session(job, put, sources)
-    return session.run()
+    reseed(job["seed"])
+    return _Session(job, put, sources).run(last)
 
 
 class _Session:
@@ -48,7 +47,7 @@ class _Session:
         self.job, self.put, self.sources = job, put, sources
         self.described = self.failed = self.errors = 0
 
-    def run(self) -> int:
+    def run(self, last: Callable[[], None]) -> int:
         items: list[Item] = []
         for path in self.job["tests"]:
             loaded = self._load(path)
@@ -65,6 +64,7 @@ class _Session:
         sys.stdout.flush()
         sys.stderr.flush()
         code = 1 if self.failed or self.errors else 0
+        last()
         self.put("finish", failed=self.failed, collected=len(items), errors=self.errors)
         self.put("end", code=code)
         return code
@@ -234,7 +234,7 @@ def _matches(name: str, word: str) -> bool:
     return name == word or name.startswith(f"{word}::") or ("::" not in word and word in name.partition("::")[2])
 
 
-def _reseed(seed: int) -> None:
+def reseed(seed: int) -> None:
     """Give every run the same random numbers, also from a numpy that was loaded before the fork."""
     random.seed(seed)
     legacy = sys.modules.get("numpy.random")

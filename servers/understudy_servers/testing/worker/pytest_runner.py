@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from understudy_servers.testing.worker.events import Put, short
@@ -65,7 +66,7 @@ class Reporter:
         self.put("finish", failed=session.testsfailed, collected=session.testscollected, errors=0)
 
 
-def run(job: dict[str, Any], put: Put) -> int:
+def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
     """Run pytest in this process and return its exit status."""
     import pytest  # noqa: PLC0415 - the project's pytest, in the project's interpreter
 
@@ -81,5 +82,6 @@ def run(job: dict[str, Any], put: Put) -> int:
     )
     sys.stdout.flush()
     sys.stderr.flush()
+    last()
     put("end", code=code)
     return code

@@ -15,14 +15,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from understudy_servers.testing.worker import child, layers, play, pytest_runner
+from understudy_servers.testing.worker import child, play, pytest_runner
 
 MAX_DESCRIPTORS = 8
 
 
 def main(descriptor: int) -> None:
-    """Serve forks on a socket until the server closes it."""
-    layers.die_with_parent()
+    """Serve forks on a socket until the server closes it.
+
+    A signal at the parent's death would not do: the kernel sends it when the thread ends that started this process.
+    """
     server = socket.socket(fileno=descriptor)
     settings = json.loads(server.recv(1 << 16))
     failed = preload(settings["preload"])
