@@ -128,12 +128,15 @@ def snippets(random: Random, library: str, sections: Sequence[libraries.Function
     if random.random() < 0.15:
         pages = "\n\n".join(_block(function, heading=True) for function in sections)
         return [v1.Snippet(title=library, library=library, text=f"# {library}\n\n{pages}")]
-    style = random.randrange(6)
-    named = "" if random.random() < 0.2 else library if random.random() < 0.7 else f"{library} 1.0"
+    style = random.randrange(7)
+    named = random.choice(
+        ("", library, library, library, f"{library} 1.0", f"/local/{library}", f"/local/{library}@1.0")
+    )
     made = []
     for function in sections:
-        title = (function.name, f"{library} > {function.name}", function.name, "README.md", library, "")[style]
-        text = _block(function, heading=style >= 3 or random.random() < 0.4)
+        path = f"{library} > {function.name}"
+        title = (function.name, path, path, function.name, "README.md", library, "")[style]
+        text = _block(function, heading=style >= 4 or random.random() < 0.3)
         if random.random() < 0.1:
             text = f"Source: {library}/README.md\n\n{text}"
         made.append(v1.Snippet(title=title, library=named, text=text))

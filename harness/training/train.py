@@ -197,7 +197,7 @@ class Shared:
 
     def __init__(self, plan: Plan) -> None:
         size = sum(parameter.numel() for parameter in Network(SHAPES[plan.shape]).parameters())
-        self.gradients = torch.zeros(plan.workers, size + 1, dtype=torch.float64).share_memory_()
+        self.gradients = torch.zeros(plan.workers, size + 1).share_memory_()
         self.barrier: Barrier = get_context("fork").Barrier(plan.workers)
         self.rank = 0
 
@@ -207,7 +207,7 @@ class Shared:
         self.gradients[self.rank, 0] = tokens
         self.gradients[self.rank, 1:] = torch.cat([gradient.flatten() for gradient in gradients])
         self.barrier.wait(timeout=600)
-        total, mean = int(self.gradients[:, 0].sum()), self.gradients[:, 1:].mean(0).float()
+        total, mean = int(self.gradients[:, 0].sum()), self.gradients[:, 1:].mean(0)
         self.barrier.wait(timeout=600)
         at = 0
         for gradient in gradients:
