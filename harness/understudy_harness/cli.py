@@ -14,6 +14,7 @@ import click
 # name -> (where the command lives, the line shown in help). The order is the order of the tour in `understudy --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "think": ("understudy_servers.thinking.commands:think", "Look at chains of thoughts, stored or running."),
+    "doctor": ("understudy_harness.doctor:doctor", "What is installed, what works, and how to cure what does not."),
     "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),
 }
 
