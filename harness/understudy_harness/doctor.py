@@ -29,6 +29,7 @@ from understudy.servers import connect
 State = Literal["ok", "off", "missing", "broken"]
 COMMAND = f"{sys.executable} -m understudy_harness serve"
 STARTS_WITHIN_S = 0.8  # slower servers are dropped, silently, by Codex; see docs/clients.md
+PARTS = ("installation", "servers", "endpoints")
 PATIENCE_S = 5  # for an endpoint to say what it is
 EXTRAS = {
     "docs": ("sentence_transformers", "dense retrieval in the docs server"),
@@ -149,28 +150,32 @@ def _key(provider: Provider) -> Finding:
     return Finding(area="keys", name=provider.name, state="ok" if present else "off", detail=detail)
 
 
-async def examine(named: Sequence[str]) -> AsyncGenerator[Finding]:
+async def examine(named: Sequence[str], parts: Sequence[str] = PARTS) -> AsyncGenerator[Finding]:
     """Look at everything, the quick things first."""
-    for finding in (*installation(), data_folder()):
-        yield finding
-    async with aclosing(servers()) as found:
-        async for finding in found:
+    if "installation" in parts:
+        for finding in (*installation(), data_folder()):
             yield finding
-    async with aclosing(endpoints(named)) as found:
-        async for finding in found:
-            yield finding
+    if "servers" in parts:
+        async with aclosing(servers()) as found:
+            async for finding in found:
+                yield finding
+    if "endpoints" in parts:
+        async with aclosing(endpoints(named)) as found:
+            async for finding in found:
+                yield finding
 
 
 @click.command()
 @click.option("--endpoint", "named", multiple=True, metavar="SPEC", help="Also ask this model spec; repeatable.")
+@click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, help="Look at this part; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, for machines.")
-def doctor(named: tuple[str, ...], as_json: bool) -> None:
+def doctor(named: tuple[str, ...], parts: tuple[str, ...], as_json: bool) -> None:
     """Say what is installed, what works, and how to cure what does not. Exit code 1 when something is broken."""
     console = Console(highlight=False)
     findings: list[Finding] = []
 
     async def look() -> None:
-        async with aclosing(examine(named)) as found:
+        async with aclosing(examine(named, parts or PARTS)) as found:
             async for finding in found:
                 if not as_json:
                     _show(console, finding, new=not findings or findings[-1].area != finding.area)

@@ -37,7 +37,7 @@ def test_an_endpoint_that_was_named_and_does_not_answer_is_broken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-    result = CliRunner().invoke(doctor, ["--endpoint", f"http://127.0.0.1:{port}/v1#any"])
+    result = CliRunner().invoke(doctor, ["--only", "endpoints", "--endpoint", f"http://127.0.0.1:{port}/v1#any"])
 
     assert result.exit_code == 1
     assert f"http://127.0.0.1:{port}/v1#any: does not answer" in result.output
@@ -45,7 +45,7 @@ def test_an_endpoint_that_was_named_and_does_not_answer_is_broken() -> None:
 
 
 def test_a_spec_that_does_not_parse_is_a_sentence() -> None:
-    result = CliRunner().invoke(doctor, ["--endpoint", "nonsense"])
+    result = CliRunner().invoke(doctor, ["--only", "endpoints", "--endpoint", "nonsense"])
 
     assert result.exit_code == 1
     assert "Traceback" not in result.output
