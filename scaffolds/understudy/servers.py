@@ -27,6 +27,8 @@ START_S = 60.0
 """How long a server may take to answer for the first time; the first start of a docs server indexes."""
 CALL_S = 600.0
 """How long one call may take before the server counts as lost; the servers' own limits are far below."""
+STOP_S = 5.0
+"""How long a server gets to end by itself."""
 ERROR_TAIL = 800  # characters of a server's error output that are worth showing
 
 
@@ -53,7 +55,14 @@ async def connect(servers: Mapping[str, Any]) -> AsyncIterator[dict[str, Server]
         except Exception as error:  # whatever the block raises; it is raised below, since a task group would wrap it
             failure.append(error)
         finally:
-            group.cancel_scope.cancel()
+            # A server that is cancelled cannot tidy up, so each gets a moment to end by itself, cancelled or not.
+            with anyio.move_on_after(STOP_S, shield=True):
+                for connection in connections.values():
+                    connection.release()
+                for connection in connections.values():
+                    await connection.ended.wait()
+            for connection in connections.values():
+                connection.cut()
     if failure:
         raise failure[0]
 
@@ -71,19 +80,40 @@ class Connection:
         self._wanted = anyio.Event()  # somebody waits for a connection
         self._settled = anyio.Event()  # the owner has answered them: connected, or failed
         self._over = anyio.Event()  # the present connection is of no more use
+        self._ending = False
+        self.ended = anyio.Event()
+        self._scope = anyio.CancelScope(shield=True)
 
     async def own(self) -> None:
-        """Hold the connection while it lasts and make it anew when it is wanted, until cancelled."""
-        while True:
+        """Hold the connection while it lasts and make it anew when it is wanted, until `release` or `cut`."""
+        # Shielded: a server whose block is cancelled still ends in order, within the time that `connect` gives it.
+        with self._scope:
             await self._wanted.wait()
-            settled = self._settled
-            await self._hold(settled)
-            self._client = None
-            if not settled.is_set():
-                self._wanted = anyio.Event()
-                settled.set()
-            elif settled is self._settled:  # it ended by itself and nobody has noticed
-                self._wanted = anyio.Event()
+            while not self._ending:
+                await self._hold_once()
+                if not self._ending:
+                    await self._wanted.wait()
+            self.ended.set()
+
+    async def _hold_once(self) -> None:
+        settled = self._settled
+        await self._hold(settled)
+        self._client = None
+        if not settled.is_set():
+            self._wanted = anyio.Event()
+            settled.set()
+        elif settled is self._settled:  # it ended by itself and nobody has noticed
+            self._wanted = anyio.Event()
+
+    def cut(self) -> None:
+        """Let go of the connection at once."""
+        self._scope.cancel()
+
+    def release(self) -> None:
+        """Let the connection end in order; `ended` is set when it is gone."""
+        self._ending = True
+        self._over.set()
+        self._wanted.set()
 
     def want(self) -> None:
         """Ask the owner for a connection."""
@@ -158,7 +188,8 @@ class Connection:
                 self._client, self._over = client, anyio.Event()
                 self.known_workspaces.clear()
                 settled.set()
-                await self._over.wait()
+                if not self._ending:
+                    await self._over.wait()
         if starting.cancelled_caught:
             raise TimeoutError(f"it did not answer within {START_S:g} seconds")
 
