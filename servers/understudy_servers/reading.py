@@ -18,7 +18,8 @@ NUMERALS = (
     " eighteen nineteen twenty"
 )
 WORDS = {word: number for number, word in enumerate(NUMERALS.split())}
-LABEL = r"(?:[A-Za-z]{1,12}[ .:]*)?[#~≈<(\[]*\s*"
+LABEL_WORD = r"thought|step|number|num|no|nr|part|page|item|line|about|around|roughly|max|min|limit|top|up to|at least"
+LABEL = rf"(?:(?:{LABEL_WORD})s?[ .:]*)?[#~≈<(\[]*\s*"
 OF = re.compile(rf"{LABEL}(\d{{1,9}})\s*(?:/|\\|of|out of)\s*[~≈]?(\d{{1,9}})\b[^\d]{{0,12}}", re.IGNORECASE)
 RANGE = re.compile(r"(\d{1,9})\s*(?:-|–|to)\s*(\d{1,9})", re.IGNORECASE)
 NUMBER = re.compile(
@@ -29,6 +30,7 @@ RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 THOUSANDS = re.compile(r"(\d+(?:\.\d+)?)\s*k", re.IGNORECASE)
 GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)\n?```", re.DOTALL)
+DEEPEST = 20  # levels of a nested value that are written out as text
 LITERAL_LIMIT = 100_000  # characters of a Python literal worth parsing; ast is slow and deep
 
 
@@ -71,10 +73,16 @@ def is_absent(value: object, kind: str) -> bool:
     return value.strip().casefold() in NOT_A_VALUE
 
 
+def _only(value: object) -> object:
+    """Take the one value out of a list of one, of a list of one …"""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value
+
+
 def read_integer(value: object) -> tuple[int, int | None] | None:
     """Read a whole number, and the second one of "2 of 3"; of a range "3-5" the upper end."""
-    if isinstance(value, list) and len(value) == 1:
-        return read_integer(value[0])
+    value = _only(value)
     if isinstance(value, bool | int):
         return int(value), None
     if isinstance(value, float):
@@ -129,10 +137,9 @@ def read_number(value: object) -> float | None:
 
 def read_boolean(value: object) -> bool | None:
     """Read yes or no in any usual spelling."""
+    value = _only(value)
     if isinstance(value, bool):
         return value
-    if isinstance(value, list) and len(value) == 1:
-        return read_boolean(value[0])
     if isinstance(value, int | float):
         return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
@@ -141,15 +148,18 @@ def read_boolean(value: object) -> bool | None:
     return None
 
 
-def read_string(value: object) -> str:
+def read_string(value: object, depth: int = 0) -> str:
     """Write any value as text: lists as lines, objects by their text or as `key: value` lines."""
     if isinstance(value, str):
         return value
+    if depth > DEEPEST:
+        return "…"
     if isinstance(value, list):
-        return "\n".join(read_string(item) for item in value)
+        return "\n".join(read_string(item, depth + 1) for item in value)
     if isinstance(value, dict):
         texts = [item for key, item in value.items() if key in ("text", "content", "value") and isinstance(item, str)]
-        return texts[0] if len(texts) == 1 else "\n".join(f"{key}: {read_string(item)}" for key, item in value.items())
+        lines = (f"{key}: {read_string(item, depth + 1)}" for key, item in value.items())
+        return texts[0] if len(texts) == 1 else "\n".join(lines)
     return json.dumps(value) if isinstance(value, bool | int | float) else str(value)
 
 

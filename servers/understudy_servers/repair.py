@@ -34,7 +34,7 @@ WRAPPERS = frozenset(
 )
 # Keys that only say which tool is meant, beside a wrapper.
 NAMING = frozenset(["name", "tool", "toolname", "functionname", "recipientname", "type", "id", "action", "method"])
-PASSES = 8  # nested envelopes opened before giving up; each pass opens at least one
+PASSES = 1_000  # each opens one envelope of however many; deeper JSON is not parsed in the first place
 PYTHON_TYPES: dict[Kind, type] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
 
 
@@ -118,9 +118,11 @@ def repair(shape: Shape, arguments: object) -> dict[str, Any]:
     for _ in range(PASSES):
         if shape.fits(arguments):
             break
-        before, arguments = arguments, _valued(shape, _keyed(shape, _opened(shape, arguments)))
-        if arguments == before:
-            break
+        before, arguments = arguments, _keyed(shape, _opened(shape, arguments))
+        if arguments == before:  # every envelope is open
+            arguments = _valued(shape, arguments)
+            if arguments == before:
+                break
     assert isinstance(arguments, dict)
     return arguments
 
@@ -156,28 +158,27 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _opened(shape: Shape, arguments: object) -> dict[str, Any]:
     """Open one layer: JSON text, a list, bare text, or an object around the arguments."""
-    main = shape.spelling.main
-    if isinstance(arguments, str):
-        inner = loaded(arguments)
-        if isinstance(inner, dict | list):
-            return _opened(shape, inner) if isinstance(inner, dict) else _from_list(shape, inner)
-        return {main: arguments} if main and arguments.strip() else {}
-    if isinstance(arguments, list):
-        return _from_list(shape, arguments)
     if isinstance(arguments, dict):
         return _unwrapped(shape, {str(key): value for key, value in arguments.items()})
-    return {} if arguments is None or main is None else {main: arguments}
+    return _layer(shape, arguments)
 
 
-def _from_list(shape: Shape, items: list[Any]) -> dict[str, Any]:
-    if len(items) == 1 and not isinstance(items[0], list):
-        return _opened(shape, items[0])
-    merged: dict[str, Any] = {}
-    if items and all(isinstance(item, dict) for item in items):
-        for item in items:  # a call spread over several objects; where they disagree, the first is the call
+def _layer(shape: Shape, value: object) -> dict[str, Any]:
+    """Read what should have been an object as one; never deeper than this layer, however deep the value is."""
+    main = shape.spelling.main
+    inner = loaded(value) if isinstance(value, str) else value
+    if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], dict | str):
+        inner = inner[0]
+    if isinstance(inner, dict):
+        return {str(key): item for key, item in inner.items()}
+    if isinstance(inner, list) and inner and all(isinstance(item, dict) for item in inner):
+        merged: dict[str, Any] = {}
+        for item in inner:  # a call spread over several objects; where they disagree, the first is the call
             merged = item | merged
         return merged
-    return {shape.spelling.main: items} if shape.spelling.main and items else {}
+    said = value if inner is None else inner
+    nothing = said is None or said == [] or (isinstance(said, str) and not said.strip())
+    return {} if main is None or nothing else {main: said}
 
 
 def _unwrapped(shape: Shape, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -199,13 +200,13 @@ def _inside(shape: Shape, key: str, arguments: dict[str, Any]) -> dict[str, Any]
     if key == main:
         inner = loaded(value) if isinstance(value, str) else value
         pasted = isinstance(inner, dict) and any(main in _meanings(shape, name) for name in inner)
-        return _opened(shape, inner) if pasted else None
+        return _layer(shape, inner) if pasted else None
     if key in shape.kinds or folded(key) not in WRAPPERS | shape.names:
         return None
     if isinstance(value, dict | list):
-        return _opened(shape, value)
+        return _layer(shape, value)
     if isinstance(value, str) and (isinstance(loaded(value), dict | list) or not _has_main(shape, arguments)):
-        return _opened(shape, value)
+        return _layer(shape, value)
     return None
 
 
