@@ -33,6 +33,19 @@ def ask(messages: tuple[Message, ...] = PROBLEM, temperature: float = 0.0, seed:
     return Request(messages=messages, options=SHORT, sampling=Sampling(temperature=temperature, seed=seed))
 
 
+def changed(source: Path, target: Path, old: str, new: str) -> Path:
+    """Copy a file with one text in it replaced by another of the same length."""
+    data = source.read_bytes()
+    assert old.encode() in data
+    target.write_bytes(data.replace(old.encode(), new.encode()))
+    return target
+
+
+def shortened(source: Path, target: Path, size: int) -> Path:
+    target.write_bytes(source.read_bytes()[:size])
+    return target
+
+
 async def test_a_bundled_model_answers_and_says_which_file_it_is() -> None:
     async with open_models({"local": "fixture:nano"}) as models:
         completion = await models["local"].generate(ask())
@@ -124,16 +137,14 @@ async def test_a_file_of_ones_own_answers_as_a_bundled_one_does(nano: Path, tmp_
 
 
 async def test_a_file_without_our_mark_takes_any_prompt(nano: Path, tmp_path: Path) -> None:
-    plain = tmp_path / "plain.gguf"
-    plain.write_bytes(nano.read_bytes().replace(PROMPTS_KEY.encode(), b"somebodyelse.name1"))
+    plain = changed(nano, tmp_path / "plain.gguf", PROMPTS_KEY, "somebodyelse.name1")
     model = GgufModel("gguf:plain", plain)
     assert (await model.generate(ask((Message(role="user", content="Hello?"),)))).finish in ("stop", "length")
     await model.aclose()
 
 
 def test_a_bundled_model_of_other_prompts_is_refused_at_once(nano: Path, tmp_path: Path) -> None:
-    stale = tmp_path / "stale.gguf"
-    stale.write_bytes(nano.read_bytes().replace(v1.builders_hash().encode(), b"0" * 64))
+    stale = changed(nano, tmp_path / "stale.gguf", v1.builders_hash(), "0" * 64)
     with pytest.raises(SpecError, match=r"trained on other prompts \(000000000000\) than this version builds"):
         GgufModel("fixture:nano", stale)
 
@@ -166,15 +177,12 @@ def test_a_file_that_is_no_model_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [4, 10, 24, 200, 5000])
 def test_a_cut_off_header_is_named(nano: Path, tmp_path: Path, size: int) -> None:
-    cut = tmp_path / "cut.gguf"
-    cut.write_bytes(nano.read_bytes()[:size])
     with pytest.raises(SpecError, match="broken or cut off"):
-        metadata(cut)
+        metadata(shortened(nano, tmp_path / "cut.gguf", size))
 
 
 async def test_cut_off_weights_are_named_when_llama_cpp_reads_them(nano: Path, tmp_path: Path) -> None:
-    cut = tmp_path / "cut.gguf"
-    cut.write_bytes(nano.read_bytes()[:400_000])
+    cut = shortened(nano, tmp_path / "cut.gguf", 400_000)
     model = model_from_spec(f"gguf:{cut}")
     with pytest.raises(ModelUnavailable, match=r"llama\.cpp cannot load .*cut\.gguf"):
         await model.generate(ask())
