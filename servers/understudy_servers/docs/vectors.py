@@ -1,0 +1,85 @@
+"""Arithmetic on vectors: the only file that imports numpy. Elsewhere a vector is the blob that the index stores.
+
+A blob is a unit vector in little-endian float16: 768 bytes for 384 dimensions, and exact to three decimals of cosine.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+
+@cache
+def _np() -> Any:
+    # part of the `docs` extra, and a tenth of a second to import
+    import numpy  # noqa: PLC0415
+
+    return numpy
+
+
+def to_blobs(rows: Any) -> list[bytes]:
+    """Return one normalized blob for each row of numbers."""
+    np = _np()
+    array = np.atleast_2d(np.asarray(rows, dtype=np.float32))
+    norms = np.linalg.norm(array, axis=1, keepdims=True)
+    unit = array / np.where(norms == 0, 1, norms)
+    return [row.tobytes() for row in unit.astype("<f2")]
+
+
+def to_lists(blobs: Sequence[bytes]) -> list[list[float]]:
+    """Return vectors as lists of floats, for a store that wants those."""
+    found: list[list[float]] = _stack(blobs).tolist()
+    return found
+
+
+def model_inputs(rows: Sequence[Sequence[int]], masks: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Return token ids and attention masks of equal length as the arrays a BERT model takes."""
+    np = _np()
+    ids = np.asarray(rows, dtype=np.int64)
+    return {
+        "input_ids": ids,
+        "attention_mask": np.asarray(masks, dtype=np.int64),
+        "token_type_ids": np.zeros_like(ids),
+    }
+
+
+def pooled(hidden: Any, mask: Any) -> list[bytes]:
+    """Return the mean of the token vectors that the mask keeps, as blobs: how the MiniLM models make a sentence's."""
+    np = _np()
+    weights = np.asarray(mask, dtype=np.float32)[:, :, None]
+    return to_blobs((hidden * weights).sum(axis=1) / weights.sum(axis=1).clip(min=1e-9))
+
+
+def cosines(left: Sequence[bytes], right: Sequence[bytes]) -> list[float]:
+    """Return the cosine of each pair."""
+    found: list[float] = (_stack(left) * _stack(right)).sum(axis=1).tolist()
+    return found
+
+
+class Matrix:
+    """The vectors of one version with the ids of their chunks, for an exact scan."""
+
+    def __init__(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        pairs = list(rows)
+        self.ids = [id for id, _ in pairs]
+        self.rows = _stack([blob for _, blob in pairs]) if pairs else None
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return int(self.rows.nbytes) if self.rows is not None else 0
+
+    def nearest(self, query: bytes, limit: int) -> list[tuple[int, float]]:
+        """Return chunk ids with their cosine to the query, nearest first."""
+        if self.rows is None:
+            return []
+        np = _np()
+        scores = self.rows @ _stack([query])[0]
+        count = min(limit, len(self.ids))
+        top = np.argpartition(-scores, count - 1)[:count]
+        ordered = top[np.argsort(-scores[top], kind="stable")]
+        return [(self.ids[index], float(scores[index])) for index in ordered]
+
+
+def _stack(blobs: Sequence[bytes]) -> Any:
+    np = _np()
+    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
