@@ -67,7 +67,10 @@ def open_dense(store: Store, embedder: str, chroma: str) -> LocalDense | None:
     return LocalDense(store, spec, open_vectors=cached_store(store.home, spec.name, chroma))
 
 
-EMBEDDER_HELP = "A sentence-transformers model or folder, http://host/v1#model, or off. [default: the bundled MiniLM, with the extra]"
+EMBEDDER_HELP = (
+    "A sentence-transformers model or folder, http://host/v1#model, or off. "
+    "[default: the bundled MiniLM, with the docs extra]"
+)
 home_option = click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
