@@ -27,10 +27,15 @@ SENTENCE_START = re.compile(r"(?:^|[.!?:\n])\W*$")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is remembered of a thought for comparison; `grams` are the character 4-grams of its folded words."""
+    """What is remembered of a thought for comparison.
+
+    `folded` are its words and figures, `uncounted` the same without the thought's own number, and `grams` the character
+    4-grams of its words.
+    """
 
     number: int
     folded: str
+    uncounted: str
     length: int
     grams: frozenset[str]
     words: frozenset[str]
@@ -46,8 +51,6 @@ def traced(text: str, number: int) -> Trace:
     names: set[str] = set()
     for match in WORD.finditer(unnumbered):
         word, lower = match[0], match[0].lower()
-        if lower == str(number):
-            continue
         words.append(lower)
         if not word.isalpha() or (len(word) == 1 and lower not in "ai"):
             figures.append(lower)
@@ -59,10 +62,12 @@ def traced(text: str, number: int) -> Trace:
             names.add(lower)
     figures += re.findall(r"[^\w\s.,;:!?'\"()\[\]*`]", unnumbered)
     joined = " ".join(words)
+    signs = "".join(figures)
     length = len(text) if len(text) > READ else 0  # beyond what is read, only equal lengths can be equal thoughts
     return Trace(
         number=number,
-        folded=joined + "".join(figures),
+        folded=joined + signs,
+        uncounted=" ".join(word for word in words if word != str(number)) + signs.replace(str(number), ""),
         length=length,
         grams=frozenset(joined[i : i + 4] for i in range(len(joined) - 3)),
         words=frozenset(words),
@@ -78,8 +83,8 @@ def _is_name(word: str, before: str) -> bool:
 
 def same(one: Trace, other: Trace) -> bool:
     """Say whether two thoughts are one, word for word or in a light paraphrase that keeps every name and figure."""
-    if one.folded == other.folded and one.length == other.length:
-        return bool(one.folded)
+    if one.folded == other.folded or one.uncounted == other.uncounted != "":
+        return one.length == other.length and bool(one.folded)
     if min(len(one.folded), len(other.folded)) < SHORT or one.figures != other.figures:
         return False
     if not (one.names <= other.words and other.names <= one.words):
