@@ -26,6 +26,8 @@ WRONG_EXAMPLES = {
     "HumanEval/130": ("3",),
     "HumanEval/148": ('("Venus")',),
 }
+# EvalPlus' file calls the polynomial of find_zero with its arguments exchanged, so that its own solution fails.
+WRONG_TEST = ("_poly(*candidate(*inp), inp) <= ", "abs(_poly(*inp, candidate(*inp))) <= ")
 _REQUEST = "Complete this Python function. Reply with the whole function in one code block.\n\n```python\n{prompt}\n```"
 _TIMEOUT_S = {False: 5.0, True: 30.0}  # the reference harness allows 3 s on an idle machine; EvalPlus' inputs are many
 
@@ -84,7 +86,7 @@ def _sample(record: Record, plus: bool) -> Sample:
     task_id, prompt, function = (record.get(name, str) for name in ("task_id", "prompt", "entry_point"))
     if "plus_input" in record.fields:
         record.broken("this is EvalPlus' own format; give the file whose name ends in OriginFmt.jsonl.gz")
-    test = record.get("test", str)
+    test = record.get("test", str).replace(*WRONG_TEST)
     if f"def {function}(" not in prompt or "def check(" not in test:
         record.broken(f"the prompt does not define {function!r} or the test does not define 'check'")
     given = preamble(prompt, function)

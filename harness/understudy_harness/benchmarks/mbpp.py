@@ -88,6 +88,17 @@ def candidate_names(tests: str, reference: str) -> list[str]:
     return names
 
 
+def borrowed_imports(tests: str, reference: str) -> list[str]:
+    """The reference's own imports of names that the tests use: both share a namespace in the original harness."""
+    used = {node.id for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Name)}
+    imports = [node for node in ast.parse(reference).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [
+        ast.unparse(node)
+        for node in imports
+        if used & {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    ]
+
+
 def script_source(script: str, names: list[str]) -> str:
     """A test script of EvalPlus as a test file: what follows its data becomes one test.
 
@@ -109,9 +120,10 @@ def _sample(record: Record, plus: bool) -> Sample:
     text = record.get("text" if "text" in record.fields else "prompt", str)
     asserts, setup = record.texts("test_list"), record.get("test_setup_code", str, "").replace("\r\n", "\n")
     imports = record.texts("test_imports", [])
-    more = asserts + record.texts("challenge_test_list", [])
+    more, code = asserts + record.texts("challenge_test_list", []), record.get("code", str)
     try:
-        names = candidate_names("\n".join([setup, *more]), record.get("code", str))
+        names = candidate_names("\n".join([setup, *more]), code)
+        imports = [*imports, *borrowed_imports("\n".join([setup, *more]), code)]
         visible = asserts_source(asserts, names, setup, imports)
         hidden = script_source(record.get("test", str), names) if plus else asserts_source(more, names, setup, imports)
     except SyntaxError as error:

@@ -13,7 +13,7 @@ from understudy.problem import Form, Tests
 from understudy.reply import answer_from_text
 from understudy_harness.benchmarks import open_benchmark
 from understudy_harness.benchmarks.examples import Example, examples, examples_source
-from understudy_harness.benchmarks.mbpp import asserts_source, candidate_names, script_source
+from understudy_harness.benchmarks.mbpp import asserts_source, borrowed_imports, candidate_names, script_source
 from understudy_harness.errors import BenchmarkError, Missing
 
 FIXTURES = Path(os.environ.get("UNDERSTUDY_FIXTURES", Path(__file__).parents[3].parent / "shared/data/fixtures"))
@@ -22,6 +22,10 @@ ORIGINAL = {
     "mbpp": FIXTURES / "mbpp_7.jsonl",
     "mbpp-sanitized": FIXTURES / "sanitized-mbpp_6.json",
 }
+
+
+FLOATS = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3)
+VALUES = st.integers(-(10**9), 10**9) | st.text(max_size=5) | FLOATS
 
 
 @pytest.mark.parametrize(
@@ -50,12 +54,7 @@ def test_any_docstring_gives_examples_that_are_valid_python(text: str) -> None:
     compile(examples_source("f", examples(text, "f")), "test", "exec")
 
 
-@given(
-    st.lists(
-        st.integers() | st.text(max_size=5) | st.lists(st.floats(allow_nan=False, allow_infinity=False)), max_size=3
-    ),
-    st.integers(),
-)
+@given(st.lists(VALUES, max_size=3), st.integers())
 def test_a_written_example_is_found_again(arguments: list[Any], result: int) -> None:
     call = f"f({', '.join(map(repr, arguments))})"
     assert examples(f"    >>> {call}\n    {result!r}\n", "f") == (Example(call, repr(result)),)
@@ -74,6 +73,10 @@ def test_set_up_code_stands_between_the_candidate_and_the_asserts() -> None:
         "    assert f(root) == 1",
     ]
     assert [line for line in source.splitlines() if line] == order
+
+
+def test_an_import_that_only_the_reference_makes_is_lent_to_its_tests() -> None:
+    assert borrowed_imports("assert f(1) == sys.getsizeof(1)", "import sys\nimport re\ndef f(x): ...") == ["import sys"]
 
 
 def test_a_script_of_evalplus_becomes_one_test() -> None:
