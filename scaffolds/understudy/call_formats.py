@@ -1,0 +1,294 @@
+"""The forms in which models write tool calls into text: each finds its calls, as (where, name, raw arguments).
+
+One function per family. None decides whether a call is meant or valid: `rescue` does, which knows the tools.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from html import unescape
+from typing import Any, NamedTuple
+
+from understudy.loose_json import Unreadable, read
+
+
+class Found(NamedTuple):
+    """A call as it stands in a text."""
+
+    start: int
+    end: int
+    name: str
+    arguments: str | Mapping[str, Any]
+    """Raw text of one JSON object, or values that were written apart, perhaps as texts."""
+
+
+Format = Callable[[str, bool], Iterator[Found]]
+
+MOST_FAILED = 100  # braces that begin nothing, before a text is taken to hold no JSON
+UNREADABLE = "\0"
+"""Arguments of a call that is there and broke off; they read as nothing, so no call of the text is taken."""
+
+NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
+GIVEN = ("arguments", "parameters", "args", "params", "input", "action_input", "tool_input", "kwargs", "tool_args")
+_NAME = r"[\w.:/-]+"
+
+
+def json_calls(text: str, whole: bool) -> Iterator[Found]:
+    """Objects with a name and arguments, or lists of them, wherever a brace or bracket begins one."""
+    at = failed = 0
+    while failed < MOST_FAILED and (match := _BEGINS.search(text, at)) is not None:
+        try:
+            found = read(text, match.start(), whole=whole)
+        except Unreadable:
+            at, failed = match.start() + 1, failed + 1
+            continue
+        calls = list(_named(found.value))
+        if calls:
+            yield from (Found(match.start(), found.end, name, given) for name, given in calls)
+            at = found.end
+        else:
+            at = match.start() + 1 if isinstance(found.value, list) else max(found.end, match.start() + 1)
+
+
+_BEGINS = re.compile(r"[\[{]")
+
+
+def _named(value: Any) -> Iterator[tuple[str, str | Mapping[str, Any]]]:
+    """Calls in a value: `{"name", "arguments"}` under any of their names, in a list, or under one key."""
+    if isinstance(value, list):
+        inner = [list(_named(item)) for item in value]
+        if inner and all(inner):  # a list that holds something else is data
+            yield from (call for calls in inner for call in calls)
+    elif isinstance(value, dict):
+        yield from _named_object(value)
+
+
+def _named_object(value: dict[str, Any]) -> Iterator[tuple[str, str | Mapping[str, Any]]]:
+    for wrapper in ("tool_calls", "tool_call", "function_call", "calls", "tools"):
+        if isinstance(value.get(wrapper), list | dict):
+            yield from _named(value[wrapper])
+            return
+    if isinstance(value.get("function"), dict) and "arguments" not in value:
+        yield from _named(value["function"])
+        return
+    name = next((value[key] for key in NAMES if isinstance(value.get(key), str)), None)
+    key = next((key for key in GIVEN if key in value), None)
+    if name is not None and key is not None:
+        given = value[key]
+        if isinstance(given, str | dict):
+            yield name, given
+        elif given is None:
+            yield name, {}
+    elif len(value) == 1:
+        (only, given), *_ = value.items()
+        if isinstance(given, dict):
+            yield only, given  # {"add": {"x": 1}}
+
+
+def xml_parameters(text: str, whole: bool) -> Iterator[Found]:
+    """`<function=add><parameter=x>1</parameter></function>` (Qwen 3 Coder, Seed) and `<invoke name="add">` (MiniMax,
+    Anthropic, DeepSeek V3.2, Step), with closing tags left out."""
+    opening = re.compile(
+        rf"<(?P<prefix>[\w|｜:]*?)(?:function=[\"']?(?P<a>{_NAME})[\"']?|"
+        rf"(?:invoke|function)\s+name\s*=\s*[\"']?(?P<b>{_NAME})[\"']?[^>]*)>"
+    )
+    for match, body, end in _sections(text, opening, r"</[\w|｜:]*?(?:function|invoke)>"):
+        name = match["a"] or match["b"]
+        if not whole and end == match.end() + len(body):
+            yield Found(match.start(), end, name, UNREADABLE)
+            continue
+        if body.lstrip().startswith("{"):  # Llama 3: <function=add>{"x": 1}</function>
+            yield Found(match.start(), end, name, body.strip())
+            continue
+        given = _parameters(body)
+        yield Found(match.start(), end, name, UNREADABLE if given is None else given)
+
+
+_PARAMETER = re.compile(
+    r"<[\w|｜:]*?(?:parameter=[\"']?(?P<a>[\w.-]+)[\"']?|(?:parameter|param|arg)\s+name\s*=\s*[\"']?(?P<b>[\w.-]+)[\"']?"
+    r"(?P<rest>[^>]*))>(?P<value>.*?)(?P<close></[\w|｜:]*?(?:parameter|param|arg)(?:=[^>]*)?>|"
+    r"(?=<[\w|｜:]*?(?:parameter=|(?:parameter|param|arg)\s+name))|(?=</)|\Z)",
+    re.DOTALL,
+)
+
+
+def _parameters(body: str) -> dict[str, Any] | None:
+    given: dict[str, Any] = {}
+    matches = list(_PARAMETER.finditer(body))
+    rest = _PARAMETER.sub("", body).strip()
+    if rest and not re.fullmatch(r"(?:</?[^>]*>|\s)*", rest):
+        return None
+    for match in matches:
+        name = match["a"] or match["b"]
+        if name in given:
+            return None
+        given[name] = _value_text(match["value"])
+    return given
+
+
+def _value_text(value: str) -> str:
+    """A value as its tags hold it: one line break at each end belongs to the layout."""
+    value = value.removeprefix("\r\n").removeprefix("\n")
+    return value.removesuffix("\n").removesuffix("\r")
+
+
+def key_values(text: str, whole: bool) -> Iterator[Found]:
+    """`<tool_call>add <arg_key>x</arg_key><arg_value>1</arg_value></tool_call>` (GLM 4.5 and later)."""
+    opening = re.compile(rf"(?:<tool_call>\s*)?(?P<name>{_NAME})\s*(?=<arg_key>)")
+    for match, body, end in _sections(text, opening, r"</tool_call>"):
+        pairs = re.findall(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", body, re.DOTALL)
+        rest = re.sub(r"<arg_key>.*?</arg_key>\s*<arg_value>.*?</arg_value>", "", body, flags=re.DOTALL).strip()
+        given = {key.strip(): _value_text(value) for key, value in pairs}
+        closed = whole or end > match.end() + len(body)
+        sure = pairs and not rest and closed and len(given) == len(pairs)
+        yield Found(match.start(), end, match["name"], given if sure else UNREADABLE)
+
+
+def marked_json(text: str, whole: bool) -> Iterator[Found]:
+    """A name and JSON behind marks: DeepSeek, Kimi, Mistral, Functionary, gpt-oss, ReAct, and Qwen's `name {…}`."""
+    for pattern in _MARKED:
+        for match in pattern.finditer(text):
+            try:
+                found = read(text, match.end(), whole=whole)
+            except Unreadable:
+                continue
+            if isinstance(found.value, dict):
+                closing = _CLOSERS.match(text, found.end)
+                end = closing.end() if closing else found.end
+                yield Found(match.start(), end, match["name"], text[match.end() : found.end])
+
+
+_FENCE = r"\s*(?:```(?:json)?\s*)?(?=\{)"
+_MARKED = tuple(
+    re.compile(pattern + _FENCE, re.DOTALL)
+    for pattern in (
+        rf"<｜tool▁call▁begin｜>\s*(?:function\s*<｜tool▁sep｜>)?\s*(?P<name>{_NAME})\s*(?:<｜tool▁sep｜>)?",
+        rf"<\|tool_call_begin\|>\s*(?P<name>{_NAME})\s*<\|tool_call_argument_begin\|>",
+        rf"\[TOOL_CALLS\]\s*(?P<name>{_NAME})\s*(?:\[CALL_ID\]\w+)?\s*(?:\[ARGS\])?",
+        rf">>>\s*(?P<name>{_NAME})\s*\n",
+        rf"to=(?P<name>{_NAME})[^{{]{{0,80}}?<\|message\|>",
+        rf"<tool_call>\s*(?P<name>{_NAME})\s*(?:\n|:|=)?",
+        rf"Action\s*:\s*`?(?P<name>{_NAME})`?\s*\n+\s*(?:Action[ _]?Input|Arguments|Input)\s*:",
+        rf"(?:^|\n)(?:Tool|Function)(?: call)?\s*:\s*`?(?P<name>{_NAME})`?\s*\n+\s*(?:Arg\w*|Parameters|Input)\s*:",
+    )
+)
+_CLOSERS = re.compile(
+    r"\s*(?:```)?\s*(?:<｜tool▁call▁end｜>|<\|tool_call_end\|>|<\|call\|>|<\|end\|>|</tool_call>|</function>)?"
+)
+
+
+def python_calls(text: str, whole: bool) -> Iterator[Found]:
+    """`[add(x=1), now()]` (Llama 4, LFM2, OLMo 3) and `print(default_api.add(x=1))` in a tool_code fence (Gemma)."""
+    for pattern in _PYTHONIC:
+        for match in pattern.finditer(text):
+            calls = list(_python(match["code"].strip()))
+            if calls:
+                yield from (Found(match.start(), match.end(), name, given) for name, given in calls)
+
+
+_PYTHONIC = (
+    re.compile(r"```(?:tool_code|tool_call|tool_calls|function_call)\s*\n(?P<code>.*?)(?:```|\Z)", re.DOTALL),
+    re.compile(r"<\|tool_call_start\|>(?P<code>.*?)(?:<\|tool_call_end\|>|\Z)", re.DOTALL),
+    re.compile(r"<function_calls>(?P<code>[^<]*?)(?:</function_calls>|\Z)", re.DOTALL),
+    re.compile(r"<tool_code>(?P<code>.*?)(?:</tool_code>|\Z)", re.DOTALL),
+    re.compile(r"<tool_call>(?P<code>[^<{]*?)(?:</tool_call>|\Z)", re.DOTALL),
+    re.compile(r"<\|python_tag\|>(?P<code>.*?)(?:<\|e\w+_id\|>|\Z)", re.DOTALL),
+    re.compile(r"\A\s*(?P<code>\[.*\])\s*\Z", re.DOTALL),
+)
+
+
+def _python(code: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    calls: list[tuple[str, dict[str, Any]]] = []
+    for statement in body:
+        if not isinstance(statement, ast.Expr):
+            return
+        node = statement.value
+        for item in node.elts if isinstance(node, ast.List | ast.Tuple) else [node]:
+            call = _python_call(item)
+            if call is None:
+                return
+            calls.append(call)
+    yield from calls
+
+
+def _python_call(node: ast.expr) -> tuple[str, dict[str, Any]] | None:
+    if not isinstance(node, ast.Call):
+        return None
+    name = ast.unparse(node.func)
+    if name == "print" and len(node.args) == 1 and not node.keywords:
+        return _python_call(node.args[0])
+    name = name.removesuffix(".call")  # <|python_tag|>add.call(x=1)
+    try:
+        given: dict[str, Any] = {}
+        for number, argument in enumerate(node.args):
+            given[f"${number}"] = _literal(argument)  # by position; `rescue` knows the parameters
+        for keyword in node.keywords:
+            if keyword.arg is None or keyword.arg in given:
+                return None
+            given[keyword.arg] = _literal(keyword.value)
+        json.dumps(given)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return name, given
+
+
+def _literal(node: ast.expr) -> Any:
+    class Words(ast.NodeTransformer):
+        def visit_Name(self, name: ast.Name) -> ast.expr:
+            words = {"true": True, "false": False, "null": None}
+            return ast.copy_location(ast.Constant(words[name.id]), name) if name.id in words else name
+
+    value = ast.literal_eval(Words().visit(node))
+    return list(value) if isinstance(value, tuple | set) else value
+
+
+def gemma_calls(text: str, whole: bool) -> Iterator[Found]:
+    """`<start_function_call>call:add{x:1,y:<escape>text<escape>}<end_function_call>` (FunctionGemma, Gemma 4)."""
+    opening = re.compile(rf"(?:<start_function_call>|<\|tool_call>)\s*call:(?P<name>{_NAME})\s*(?=\{{)")
+    for match in opening.finditer(text):
+        written = text[match.end() :]
+        stop = re.search(r"<end_function_call>|<tool_call\|>", written)
+        body = written[: stop.start()] if stop else written
+        body = re.sub(r"<escape>(.*?)<escape>|<\|\"\|>(.*?)<\|\"\|>", _quoted, body, flags=re.DOTALL)
+        yield Found(match.start(), match.end() + (stop.end() if stop else len(written)), match["name"], body)
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return json.dumps(match[1] if match[1] is not None else match[2], ensure_ascii=False)
+
+
+def escaped_tags(text: str, whole: bool) -> Iterator[Found]:
+    """Any of these with its angle brackets written as entities."""
+    if "&lt;" in text and "<" not in text:
+        plain = unescape(text)
+        for form in (xml_parameters, key_values, marked_json, json_calls):
+            found = list(form(plain, whole))
+            if found:
+                yield from (item._replace(start=0, end=len(text)) for item in found)
+                return
+
+
+def _sections(text: str, opening: re.Pattern[str], closing: str) -> Iterator[tuple[re.Match[str], str, int]]:
+    """Each opening with its body, up to its closing, the next opening, or the end of the text."""
+    matches = list(opening.finditer(text))
+    for index, match in enumerate(matches):
+        limit = matches[index + 1].start() if index + 1 < len(matches) else len(text)
+        close = re.compile(closing).search(text, match.end(), limit)
+        stop, end = (close.start(), close.end()) if close else (limit, limit)
+        yield match, text[match.end() : stop], end
+
+
+FORMATS: tuple[Format, ...] = (
+    xml_parameters,
+    key_values,
+    gemma_calls,
+    marked_json,
+    python_calls,
+    json_calls,
+    escaped_tags,
+)
