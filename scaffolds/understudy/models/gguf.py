@@ -53,23 +53,25 @@ def model_from_spec(spec: str) -> "GgufModel":
 class GgufModel:
     """A model file and, from the first request on, the llama.cpp server that answers for it."""
 
-    def __init__(self, name: str, path: Path, *, threads: int = 2, window: int | None = None) -> None:
+    def __init__(self, name: str, path: Path, *, threads: int | None = None, window: int | None = None) -> None:
         """Check the file; see `model_from_spec`.
 
         Args:
             name: The spec, for provenance.
             path: The file.
-            threads: Threads that llama.cpp uses.
+            threads: Threads that llama.cpp uses; None for 2, or 1 for a bundled model: threads that wait for each other
+                cost more than such a small one gains.
             window: Tokens of prompt and answer together; None for what the file was trained for, at most 8192.
 
         Raises:
             SpecError: The file is missing, broken, or was trained on other prompts than this version builds.
         """
-        self._name, self.path, self.threads = name, path, threads
+        self._name, self.path = name, path
         found = metadata(path)
         trained = first(found, (".context_length",))
         self.window = window or min(_WINDOW, trained if isinstance(trained, int) and trained > 0 else _WINDOW)
         self.bundled = PROMPTS_KEY in found
+        self.threads = threads or (1 if self.bundled else 2)
         if self.bundled and found[PROMPTS_KEY] != v1.builders_hash():
             raise SpecError(
                 f"{name!r} was trained on other prompts ({str(found[PROMPTS_KEY])[:12]}) than this version builds "
@@ -155,10 +157,8 @@ class GgufModel:
         self._digest = self._digest or digest(self.path)
         endpoint = Endpoint(
             f"{self._server.listening_address}/v1",
-            headers={
-                "authorization": f"Bearer {key}",
-                "connection": "close",
-            },  # kept open, each call waits 40 ms for an ACK
+            # Over a connection that stays open, llama.cpp's answers wait 40 ms for a delayed ACK.
+            headers={"authorization": f"Bearer {key}", "connection": "close"},
             secrets=(key,),
             concurrency=1,
         )
