@@ -38,7 +38,7 @@ class Trace:
     uncounted: str
     length: int
     grams: frozenset[str]
-    words: frozenset[str]
+    words: tuple[str, ...]
     names: frozenset[str]
     figures: tuple[str, ...]
 
@@ -70,7 +70,7 @@ def traced(text: str, number: int) -> Trace:
         uncounted=" ".join(word for word in words if word != str(number)) + signs.replace(str(number), ""),
         length=length,
         grams=frozenset(joined[i : i + 4] for i in range(len(joined) - 3)),
-        words=frozenset(words),
+        words=tuple(words),
         names=frozenset(names),
         figures=tuple(figures),
     )
@@ -87,10 +87,12 @@ def same(one: Trace, other: Trace) -> bool:
         return one.length == other.length and bool(one.folded)
     if min(len(one.folded), len(other.folded)) < SHORT or one.figures != other.figures:
         return False
-    if not (one.names <= other.words and other.names <= one.words):
-        return False
     common = len(one.grams & other.grams)
-    return common >= NEAR * (len(one.grams) + len(other.grams) - common)
+    if common < NEAR * (len(one.grams) + len(other.grams) - common):
+        return False
+    # Either may have a name at the start of a sentence, where a capital says nothing; together they know it.
+    names = one.names | other.names
+    return [word for word in one.words if word in names] == [word for word in other.words if word in names]
 
 
 def repeated(recent: Sequence[Trace], new: Trace) -> Trace | None:
