@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from understudy.plan import Plan
     from understudy.problem import Form, Message, Options, Problem, Reply, Tests, Tool, ToolCall
     from understudy.program import Program
+    from understudy.repair import Repair
     from understudy.retry import Retry
     from understudy.route import Route, When
     from understudy.scaffold import Scaffold
@@ -50,6 +51,7 @@ _HOMES = {
     "plan": ("Plan",),
     "problem": ("Form", "Message", "Options", "Problem", "Reply", "Tests", "Tool", "ToolCall"),
     "program": ("Program",),
+    "repair": ("Repair",),
     "retry": ("Retry",),
     "route": ("Route", "When"),
     "scaffold": ("Scaffold",),
@@ -82,6 +84,7 @@ __all__ = [
     "Plan",
     "Problem",
     "Program",
+    "Repair",
     "Reply",
     "Request",
     "Retry",

@@ -29,6 +29,7 @@ BUILT_IN = {
     "On": "understudy.on",
     "Plan": "understudy.plan",
     "Program": "understudy.program",
+    "Repair": "understudy.repair",
     "Retry": "understudy.retry",
     "Route": "understudy.route",
     "SelfRefine": "understudy.selfrefine",

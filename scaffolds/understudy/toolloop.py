@@ -17,8 +17,9 @@ from understudy.context import Context, ToolResult
 from understudy.errors import BudgetExceeded, ServerError
 from understudy.model import Completion, Request
 from understudy.problem import Message, Problem, Tests, Tool, ToolCall
-from understudy.prompts.tools import calls_from, describe_tools
+from understudy.prompts.tools import describe_tools
 from understudy.reply import answer_from, canonical_calls
+from understudy.rescue import rescue
 from understudy.schema import argument_fault
 
 LONGEST_RESULT = 20_000
@@ -27,6 +28,9 @@ SAME_CALL = 2
 """How often the same call with the same arguments is run; after that the model is told so."""
 STUBBORN = 3
 """How many refused calls in a row end the loop."""
+
+_UNREADABLE = "unreadable"
+"""Stands for a call in the text that has no one meaning."""
 
 _ANSWER_NOW = "Answer now, without calling a function."
 
@@ -127,10 +131,15 @@ class ToolLoop:
         )
 
     def _read(self, completion: Completion) -> Completion:
+        """Read the calls that a completion means; those that cannot be read for sure stay as they were written."""
+        offered = (*(offer.shown for offer in self.offers.values()), *self.problem.tools)
+        complete = completion.finish != "length"
+        found = rescue(completion.text, offered, calls=completion.tool_calls, complete=complete)
+        if found is not None:
+            return replace(completion, text=found.text, tool_calls=found.calls) if found.mended else completion
         if completion.tool_calls:
             return completion
-        text, calls = calls_from(completion.text)
-        return replace(completion, text=text, tool_calls=calls) if calls else completion
+        return replace(completion, tool_calls=(ToolCall(name=_UNREADABLE, arguments=""),))
 
     def _answer(self, completion: Completion) -> Answer:
         theirs = tuple(call for call in completion.tool_calls if call.name in self._theirs)
@@ -149,6 +158,8 @@ class ToolLoop:
         return call, text
 
     def _fault(self, call: ToolCall, seen: Counter[str]) -> str | None:
+        if call.name == _UNREADABLE:
+            return "The call in your reply cannot be read. Write it again as valid JSON, with the function's own names."
         if call.name not in self.offers:
             known = ", ".join([*self.offers, *sorted(self._theirs)])
             return f"There is no function {call.name!r}. Call one of: {known}."

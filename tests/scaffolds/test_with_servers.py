@@ -210,7 +210,7 @@ async def test_tools_of_a_server_are_run_and_their_results_come_back() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param('{"a": 2', "not JSON", id="cut off"),
+        pytest.param('{"a": 2, "b": ', "not JSON", id="cut off"),
         pytest.param('{"a": 2}', "'b' is a required property", id="missing argument"),
         pytest.param('{"a": "two", "b": 3}', "a: 'two' is not of type 'integer'", id="wrong type"),
         pytest.param('["a", "b"]', "one JSON object", id="list"),
