@@ -103,6 +103,11 @@ class Pool:
                 for recipe, kept in self._kept.items()
             ]
 
+    def zygotes(self) -> list[Zygote]:
+        """The ones in use now."""
+        with self._lock:
+            return [kept.zygote for kept in self._kept.values()]
+
     def close(self) -> None:
         with self._lock:
             kept = list(self._kept.values())

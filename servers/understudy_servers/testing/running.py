@@ -54,7 +54,6 @@ class Run:
         stop: threading.Event | None = None,
     ) -> None:
         self.limits, self.raw, self.stop = limits, Raw(), stop
-        self.own_pids = "namespaces" in job["layers"]
         self.started = time.monotonic()
         self.pid, self.handle = -1, -1
         self._status = bytearray()
@@ -133,29 +132,33 @@ class Run:
         self._close()
 
     def _kill(self) -> None:
-        """End the run and everything it started: with a process namespace by one signal, without one by a hunt."""
-        if self.own_pids:
-            self._signal(signal.SIGKILL)
-            self._await_end()
+        """End the run and everything it started, and wait until it is gone: the monitor leaves as the last one."""
+        if self.status in self.open:
+            self._signal(signal.SIGTERM)
+        if self._gone(END_S):
             return
-        self._signal(signal.SIGTERM)  # process 1 of the run now hunts for whatever was started
-        self._await_end()
         for pid in reversed(memory.tree(self.pid)):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        self._gone(END_S)
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self.handle, number)
 
-    def _await_end(self) -> None:
-        """Wait until process 1 of the run is gone, which closes the status pipe."""
-        deadline = time.monotonic() + END_S
+    def _gone(self, seconds: float) -> bool:
+        """Wait for the end of the monitor, reading what process 1 still has to say."""
+        deadline = time.monotonic() + seconds
         watch = select.poll()
+        watch.register(self.handle, WAKE)
         watch.register(self.status, WAKE)
-        while self.status in self.open and time.monotonic() < deadline:
-            if watch.poll(50):
-                self.read(self.status)
+        while (left := deadline - time.monotonic()) > 0:
+            for descriptor, _ in watch.poll(left * 1000):
+                if descriptor == self.handle:
+                    return True
+                if not self.read(descriptor):
+                    watch.unregister(descriptor)
+        return False
 
     def _understand_status(self) -> None:
         for line in bytes(self._status).splitlines():

@@ -67,8 +67,8 @@ def run(numbers: list[int], play: Play) -> None:
         if first == 0:
             _first_process(job, layers, pipes, play)
         pipes.close(pipes.status)
-        if not layers.own_pids:
-            signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
+        stop = signal.SIGKILL if layers.own_pids else signal.SIGTERM  # the kernel hunts, or process 1 does
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(first, stop))
         os.waitpid(first, 0)
         os._exit(0)
     except BaseException as error:

@@ -12,16 +12,15 @@ from typing import Any
 
 Put = Callable[..., None]
 MESSAGE, VALUE, PLACE = 600, 300, 200  # characters that a message, a value and a place may have
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\)|\x1b."
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]",
-    re.DOTALL,
-)
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\)|\x1b.", re.DOTALL)
 
 
 def clean(text: str) -> str:
-    """Drop terminal escapes, control characters, text direction marks and lone surrogates."""
-    return _CONTROL.sub("", text)
+    """Drop terminal escapes and what cannot be printed: controls, text direction marks, lone surrogates."""
+    if text.isprintable():
+        return text
+    text = _ESCAPE.sub("", text).replace("\t", " ")
+    return "".join(character for character in text if character.isprintable() or character == "\n")
 
 
 def clip(text: str, size: int) -> str:
