@@ -95,6 +95,8 @@ class Notebook:
         for thought in list(notebook.thoughts)[-WINDOW:]:
             notebook._chain.recent.append(traced(thought.text, thought.number))
         if notebook.last is not None:
+            notebook._chain.size = len(notebook.thoughts)
+            notebook._chain.first = notebook.thoughts[0]
             notebook._chain.planned = notebook.last.total
             notebook._chain.said_end = not notebook.last.more
         return notebook
