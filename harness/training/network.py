@@ -80,7 +80,7 @@ class Network(nn.Module):  # type: ignore[misc]
     def hidden(self, ids: Tensor) -> Tensor:
         """States after the last norm, of shape (batch, time, width)."""
         x, time = self.embedding(ids), ids.shape[1]
-        mask = torch.full((time, time), float("-inf")).triu(1)
+        mask = torch.full((time, time), float("-inf"), device=ids.device).triu(1)
         for block in self.blocks:
             x = block(x, self.cosine[:time].to(x.dtype), self.sine[:time].to(x.dtype), mask)
         return self.norm(x)

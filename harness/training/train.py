@@ -73,6 +73,10 @@ def _shard(job: tuple[int, int, int, list[tuple[str, str]]]) -> tuple[np.ndarray
     return as_arrays(made)
 
 
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Token ids and which of them are learned, both of shape (chats, time)."""
+
+
 class Batches:
     """Batches of about `size` tokens, of chats of similar length. Padding stands on the right, so it needs no mask."""
 
@@ -81,7 +85,7 @@ class Batches:
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self.random, self.size = np.random.default_rng(seed), size
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         while True:
             for width, chosen in self._epoch():
                 yield self._batch(width, chosen)
@@ -97,7 +101,7 @@ class Batches:
         order = self.random.permutation(len(batches))
         return [batches[at] for at in order]
 
-    def _batch(self, width: int, chosen: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _batch(self, width: int, chosen: list[int]) -> Batch:
         ids, learned = np.zeros((len(chosen), width), np.int64), np.zeros((len(chosen), width), bool)
         for row, index in enumerate(chosen):
             start, end = self.starts[index], self.starts[index + 1]
@@ -117,17 +121,24 @@ class Plan:
     rate: float
     batch: int = 4096
     workers: int = 1
-    """Processes that each take a batch per step and average their gradients: on CPUs far better than threads."""
+    """Batches per step. On a CPU a process works on each, which is far faster than threads; on a GPU one does all."""
     seed: int = 0
+
+
+CHATS = 336_000
+PLANS = {
+    "nano": Plan(shape="nano", tokens=12, decay=6, rate=3e-3, batch=2048),
+    "ref": Plan(shape="ref", tokens=20, decay=9, rate=2.5e-3, batch=2048, workers=2),
+}
 
 
 class Run:
     """A fit under way: network, optimizers, and how far it is. Saved whole, so that it can go on later."""
 
-    def __init__(self, plan: Plan, text: Path) -> None:
+    def __init__(self, plan: Plan, text: Path, device: str = "cpu") -> None:
         torch.manual_seed(plan.seed)
-        self.plan, self.text = plan, text
-        self.network = Network(SHAPES[plan.shape])
+        self.plan, self.text, self.device = plan, text, device
+        self.network = Network(SHAPES[plan.shape]).to(device)
         hidden = {n: p for n, p in self.network.named_parameters() if p.dim() == 2 and "embedding" not in n}
         rest = [p for n, p in self.network.named_parameters() if n not in hidden]
         muon = torch.optim.Muon(
@@ -142,25 +153,35 @@ class Run:
         fall = min(1.0, max(0.01, left / (self.plan.decay * 1e6)))
         return self.plan.rate * min(1.0, (self.step + 1) / WARM_UP) * fall
 
-    def update(self, ids: torch.Tensor, learned: torch.Tensor, shared: "Shared | None" = None) -> float:
-        """One step on one batch per worker; returns the loss before it on this worker's."""
+    def update(self, batches: list[Batch], shared: "Shared | None" = None) -> float:
+        """Take one step on the mean gradient of batches, of all processes where they share; returns the mean loss."""
         rate = self.learning_rate()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
+        losses = [self._backward(*batch) / len(batches) for batch in batches]
+        for parameter in self.network.parameters():
+            if len(batches) > 1:
+                parameter.grad /= len(batches)
+        tokens = sum(ids.numel() for ids, _ in batches)
+        self.tokens += shared.average(self.network, tokens) if shared else tokens
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return sum(losses)
+
+    def _backward(self, ids: torch.Tensor, learned: torch.Tensor) -> float:
+        """Add the gradient of a batch; returns its loss."""
+        ids, learned = ids.to(self.device), learned.to(self.device)
         real, wanted = ids[:, 1:] != PAD, learned[:, 1:]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(self.device, dtype=torch.bfloat16):
             logits = F.linear(self.network.hidden(ids)[:, :-1][real], self.network.embedding.weight)
         losses = F.cross_entropy(logits.float(), ids[:, 1:][real], reduction="none")
         weights = (_weights(wanted) + PROMPT_WEIGHT * _weights(real & ~wanted))[real]
         loss = (losses * weights).sum() / weights.sum()
         loss.backward()
-        tokens = shared.average(self.network, ids.numel()) if shared else ids.numel()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.step, self.tokens = self.step + 1, self.tokens + tokens
         value: float = loss.item()
         return value
 
@@ -180,7 +201,7 @@ class Run:
 
     def resume(self, path: Path) -> None:
         """Go on where a saved run of the same text, rate and seed stopped."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -221,49 +242,58 @@ def fit(plan: Plan, text: Path, out: Path, save_every: int, resume: Path | None)
     if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **_ENVIRONMENT})
     torch.set_num_threads(1)
-    shared = Shared(plan) if plan.workers > 1 else None
-    processes = [
-        get_context("fork").Process(target=_work, args=(plan, text, out, save_every, resume, shared, rank), daemon=True)
-        for rank in range(1, plan.workers)
-    ]
-    for process in processes:
-        process.start()
-    _work(plan, text, out, save_every, resume, shared, 0)
+    alone = torch.cuda.is_available() or plan.workers == 1
+    work = Work(plan=plan, text=text, out=out, save_every=save_every, resume=resume)
+    shared = None if alone else Shared(plan)
+    for rank in range(1, 1 if alone else plan.workers):
+        get_context("fork").Process(target=work.run, args=(shared, rank), daemon=True).start()
+    work.run(shared, 0)
 
 
-def _work(
-    plan: Plan, text: Path, out: Path, save_every: int, resume: Path | None, shared: Shared | None, rank: int
-) -> None:
-    run = Run(plan, text)
-    if resume:
-        run.resume(resume)
-    if shared:
-        shared.rank = rank
-    batches = islice(Batches(text, plan.batch, plan.seed), run.step * plan.workers + rank, None, plan.workers)
-    if rank == 0:
-        click.echo(f"{plan}, {run.network.parameters_count / 1e6:.2f} M parameters, from step {run.step}")
-    began, before, recent = time.monotonic(), run.tokens, list[float]()
-    while run.tokens < plan.tokens * 1e6:
-        recent.append(run.update(*next(batches), shared))
-        if rank == 0 and run.step % 50 == 0:
-            speed = (run.tokens - before) / (time.monotonic() - began)
-            click.echo(
-                f"step {run.step:5d}  loss {np.mean(recent[-50:]):.4f}  rate {run.learning_rate():.5f}  "
-                f"{run.tokens / 1e6:.2f} M tokens  {speed / 1e3:.1f} k/s  {(time.monotonic() - began) / 60:.1f} min"
-            )
-            sys.stdout.flush()
-        if rank == 0 and save_every and run.step % save_every == 0:
-            run.save(out)
-    if rank == 0:
-        run.save(out)
-        click.echo(
-            f"done: {run.step} steps, {run.tokens / 1e6:.2f} M tokens, {(time.monotonic() - began) / 60:.1f} min"
-        )
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one process of a fit does."""
+
+    plan: Plan
+    text: Path
+    out: Path
+    save_every: int
+    resume: Path | None
+
+    def run(self, shared: Shared | None, rank: int) -> None:
+        """Take steps until the plan's tokens are used; the process of rank 0 reports and saves."""
+        run = Run(self.plan, self.text, "cuda" if torch.cuda.is_available() else "cpu")
+        if self.resume:
+            run.resume(self.resume)
+        if shared:
+            shared.rank = rank
+        workers, mine = self.plan.workers, slice(rank, rank + 1) if shared else slice(None)
+        batches = islice(Batches(self.text, self.plan.batch, self.plan.seed), run.step * workers, None)
+        if rank == 0:
+            click.echo(f"{self.plan}, {run.network.parameters_count / 1e6:.2f} M parameters, from step {run.step}")
+        began, before, recent = time.monotonic(), run.tokens, list[float]()
+        while run.tokens < self.plan.tokens * 1e6:
+            recent.append(run.update(list(islice(batches, workers))[mine], shared))
+            if rank == 0 and run.step % 50 == 0:
+                _report(run, float(np.mean(recent[-50:])), time.monotonic() - began, run.tokens - before)
+            if rank == 0 and self.save_every and run.step % self.save_every == 0:
+                run.save(self.out)
+        if rank == 0:
+            run.save(self.out)
+            click.echo(f"done: {run.step} steps, {run.tokens / 1e6:.2f} M tokens")
+
+
+def _report(run: Run, loss: float, seconds: float, tokens: int) -> None:
+    click.echo(
+        f"step {run.step:5d}  loss {loss:.4f}  rate {run.learning_rate():.5f}  {run.tokens / 1e6:.2f} M tokens  "
+        f"{tokens / seconds / 1e3:.1f} k/s  {seconds / 60:.1f} min"
+    )
+    sys.stdout.flush()
 
 
 def load(path: Path) -> tuple[Network, Tokenizer]:
     """The network and tokenizer of a saved run."""
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location="cpu")
     network = Network(Shape(**state["shape"]))
     network.load_state_dict(state["network"])
     return network.eval(), Tokenizer((a, b) for a, b in state["merges"])
