@@ -12,8 +12,8 @@ from understudy.answer import Answer
 from understudy.context import Context
 from understudy.direct import Direct
 from understudy.errors import BudgetExceeded, MissingCheck
-from understudy.problem import Problem, Reply
-from understudy.prompts.roles import choice_in, choose
+from understudy.problem import Problem
+from understudy.prompts.roles import choice_in, choose, side_question
 from understudy.retry import written
 from understudy.scaffold import Scaffold, scaffold
 from understudy.together import draw_together
@@ -68,9 +68,8 @@ class BestOf:
         shown = list(candidates)
         context.random().shuffle(shown)
         asked = choose(problem.messages, [written(problem, answer) for answer in shown])
-        question = replace(problem, messages=asked, tools=(), check=None, reply=Reply())
         try:
-            opinion = await judge(question, context.at("judge"))
+            opinion = await judge(side_question(problem, asked), context.at("judge"))
         except BudgetExceeded:
             return replace(candidates[0], stopped="budget")
         chosen = choice_in(opinion.text, len(shown))

@@ -8,7 +8,7 @@ reservation, since it may have been billed.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from understudy.errors import BudgetExceeded, Unpriced
 from understudy.model import Request, Usage
@@ -28,7 +28,8 @@ class Budget:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        for kind, cap in asdict(self).items():
+        for kind in ("usd", "tokens", "calls", "seconds"):
+            cap = getattr(self, kind)
             if cap is not None and not cap >= 0:
                 raise ValueError(f"A budget of {cap!r} {kind} is negative; use 0 or more, or None for no cap.")
 

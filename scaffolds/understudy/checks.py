@@ -67,10 +67,14 @@ async def run_tests(tests: Tests, answer: Answer, server: "Server") -> Verdict:
 
 def workspace_of(tests: Tests) -> dict[str, Any]:
     """Describe a problem's tests as the workspace that a testing server keeps, named by its content."""
-    protected = sorted(tests.files if tests.protected is None else tests.protected)
-    content: dict[str, Any] = {"files": dict(tests.files), "hidden": [], "protected": protected}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return {"id": f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}", **content}
+    kept: dict[str, Any] | None = tests.__dict__.get("_workspace")
+    if kept is None:
+        protected = sorted(tests.files if tests.protected is None else tests.protected)
+        content: dict[str, Any] = {"files": dict(tests.files), "hidden": [], "protected": protected}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        kept = {"id": f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}", **content}
+        tests.__dict__["_workspace"] = kept  # a loop asks for it at every try, and it follows from the fields alone
+    return kept
 
 
 def check_form(form: Form, problem: Problem, answer: Answer) -> Verdict:

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import anyio
@@ -87,8 +87,17 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 def request_key(path: str, model: str, request: Request) -> str:
     """Key the response cache: where in the scaffold, which model, and everything that is sent."""
-    sent = json.dumps([path, model, asdict(request)], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(sent.encode()).hexdigest()
+    options, sampling = request.options, request.sampling
+    sent = [
+        path,
+        model,
+        [_message(message) for message in request.messages],
+        [[tool.name, tool.description, tool.parameters] for tool in request.tools],
+        [options.max_tokens, options.stop, options.tool_choice, options.response_format],
+        [sampling.temperature, sampling.top_p, sampling.seed],
+    ]
+    text = json.dumps(sent, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def call_seed(seed: int, path: str) -> int:
@@ -155,8 +164,8 @@ class Context:
             ModelError: No completion exists.
         """
         model = self.model
-        key = request_key(self.path, model.name, request)
         began = self.trace.now()
+        key = request_key(self.path, model.name, request) if self.cache else ""
         kept = self.cache.get(key) if self.cache else None
         if kept is not None:
             # Replayed at its price: a resumed run reports and caps the same spend as one that was never interrupted.

@@ -12,8 +12,8 @@ from understudy.answer import Answer
 from understudy.context import Context
 from understudy.direct import Direct
 from understudy.errors import BudgetExceeded
-from understudy.problem import Message, Problem, Reply
-from understudy.prompts.roles import from_notes, notes_in, read_part, shortened
+from understudy.problem import Message, Problem
+from understudy.prompts.roles import from_notes, notes_in, read_part, shortened, side_question
 from understudy.scaffold import Scaffold, scaffold
 from understudy.together import draw_together
 
@@ -64,8 +64,7 @@ class MapReduce:
         draws = []
         for index, part in enumerate(parts):
             messages = read_part(shortened(about), part, index + 1, len(parts))
-            asked = replace(problem, messages=messages, tools=(), check=None, reply=Reply())
-            draws.append(partial(self.read, asked, context.at(index)))
+            draws.append(partial(self.read, side_question(problem, messages), context.at(index)))
         answers, refused = await draw_together(draws)
         kept = (notes_in(answer.text) for answer in answers)
         notes = [answer.text if note is None else note for answer, note in zip(answers, kept, strict=True)]

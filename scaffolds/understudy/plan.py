@@ -12,8 +12,8 @@ from understudy.answer import Answer
 from understudy.context import Context
 from understudy.direct import Direct
 from understudy.errors import BudgetExceeded
-from understudy.problem import Problem, Reply
-from understudy.prompts.roles import Opinion, follow_plan, make_plan, opinion_in, validate
+from understudy.problem import Problem
+from understudy.prompts.roles import Opinion, follow_plan, make_plan, opinion_in, side_question, validate
 from understudy.retry import retry_messages, written
 from understudy.scaffold import Scaffold, scaffold
 
@@ -39,7 +39,7 @@ class Plan:
             raise ValueError(f"Plan needs at least 1 round, not {self.rounds!r}.")
 
     async def __call__(self, problem: Problem, context: Context) -> Answer:
-        asked = replace(problem, messages=make_plan(problem.messages), tools=(), check=None, reply=Reply())
+        asked = side_question(problem, make_plan(problem.messages))
         plan = (await self.plan(asked, context.at("plan"))).text
         answer: Answer | None = None
         opinion = Opinion(False, "")
@@ -73,7 +73,7 @@ class Plan:
         if self.validate is None:
             return Opinion(True, "")
         messages = validate(problem.messages, written(problem, answer))
-        said = await self.validate(replace(problem, messages=messages, tools=(), check=None, reply=Reply()), here)
+        said = await self.validate(side_question(problem, messages), here)
         opinion = opinion_in(said.text)
         if opinion is None:
             here.note("the validator said neither ACCEPT nor REJECT", text=said.text)

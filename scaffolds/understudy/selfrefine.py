@@ -12,8 +12,8 @@ from understudy.answer import Answer
 from understudy.context import Context
 from understudy.direct import Direct
 from understudy.errors import BudgetExceeded
-from understudy.problem import Problem, Reply
-from understudy.prompts.roles import critique, revise
+from understudy.problem import Problem
+from understudy.prompts.roles import critique, revise, side_question
 from understudy.retry import written
 from understudy.scaffold import Scaffold, scaffold
 
@@ -40,6 +40,6 @@ class SelfRefine:
         return answer
 
     async def _refined(self, problem: Problem, here: Context, first: str) -> Answer:
-        asked = replace(problem, messages=critique(problem.messages, first), tools=(), check=None, reply=Reply())
+        asked = side_question(problem, critique(problem.messages, first))
         remarks = (await self.inner(asked, here.at("critique"))).text
         return await self.inner(replace(problem, messages=revise(problem.messages, first, remarks)), here.at("revise"))

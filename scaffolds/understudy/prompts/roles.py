@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from understudy.problem import Message
+from understudy.problem import Form, Message, Problem, Reply
 
 MOST = 12_000
 """Characters of another role's text that a prompt quotes; the middle of a longer one is left out."""
@@ -38,6 +38,15 @@ def with_request(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
     index = last_user(turns)
     turns[index] = replace(turns[index], content=f"{turns[index].content}\n\n{text}")
     return tuple(turns)
+
+
+def side_question(problem: Problem, messages: Sequence[Message]) -> Problem:
+    """Ask something else about a problem: in plain text, without its tools, its format and its check.
+
+    The check is of the form alone, so that scaffolds which need one can answer side questions too.
+    """
+    options = replace(problem.options, tool_choice=None, response_format=None, stop=())
+    return replace(problem, messages=tuple(messages), tools=(), check=Form(), reply=Reply(), options=options)
 
 
 def last_user(messages: Sequence[Message]) -> int:
