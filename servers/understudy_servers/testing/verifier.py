@@ -23,7 +23,7 @@ from understudy_servers.testing.split import Split
 from understudy_servers.testing.turns import Busy, Turns
 from understudy_servers.testing.warm import ZygoteLost
 from understudy_servers.testing.worker.events import short
-from understudy_servers.testing.workspace import Workspace
+from understudy_servers.testing.workspace import Workspace, takes_over
 
 Only = Literal["all", "failed", "changed"]
 REMEMBERED = 1_000
@@ -82,6 +82,8 @@ class Verifier:
         guarded = request.workspace.protected | request.workspace.hidden
         if touched := sorted(guarded & request.candidate.keys()):
             return self._stamped(Result("tampered", f"protected_path:{touched[0]}"), request)
+        if shadow := next((path for path in request.candidate if takes_over(path, request.workspace.files)), None):
+            return self._stamped(Result("tampered", f"takes_over:{shadow}"), request)
         hidden = request.grade and bool(request.workspace.hidden)
         try:
             select = self._select(request)

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,10 @@ from pathlib import PurePosixPath
 
 TEST_PATTERNS = ("test_*.py", "*_test.py", "tests.py", "test.py")
 MAX_BYTES = 16 << 20
+CONTROLS = frozenset({"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
+RUNNERS = frozenset(
+    {"pytest", "_pytest", "pluggy", "iniconfig", "py", "sitecustomize", "usercustomize", "understudy_servers"}
+)
 
 
 class BadWorkspace(Exception):
@@ -48,6 +53,15 @@ class Workspace:
 
 def is_test_name(path: str) -> bool:
     return any(fnmatch(PurePosixPath(path).name, pattern) for pattern in TEST_PATTERNS)
+
+
+def takes_over(path: str, known: Mapping[str, str]) -> bool:
+    """Say whether a candidate's file would configure the test run or stand in for a library, unasked."""
+    parts = PurePosixPath(path).parts
+    if path in known:
+        return False
+    name = parts[0].removesuffix(".py")
+    return parts[-1] in CONTROLS or parts[-1].endswith(".pth") or name in sys.stdlib_module_names | RUNNERS
 
 
 def _asserts(text: str) -> bool:

@@ -3,8 +3,8 @@
 """What hostile code under test tries. Each function says how it must end.
 
 A docstring `refused` means that the function returns "refused" because the system said no. Any other words are the
-verdicts that are acceptable. `SUPERVISOR`, `SECRET`, `OUTSIDE`, `PROJECT` and `ANOTHER` come from a `facts.py` that the test
-writes.
+verdicts that are acceptable. `SUPERVISOR`, `SECRET`, `OUTSIDE`, `PROJECT` and `ANOTHER` come from a `facts.py` that
+the test writes.
 """
 
 import ctypes
