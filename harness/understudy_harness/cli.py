@@ -13,6 +13,7 @@ import click
 
 # name -> (where the command lives, the line shown in help). The order is the order of the tour in `understudy --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "gap": ("understudy_harness.commands:gap", "Measure how much of the gap a scaffold closes, and at what cost."),
     "think": ("understudy_servers.thinking.commands:think", "Look at chains of thoughts, stored or running."),
     "doctor": ("understudy_harness.doctor:doctor", "What is installed, what works, and how to cure what does not."),
     "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),

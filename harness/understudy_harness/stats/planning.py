@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
+from statistics import mean
+from statistics import variance as sample_variance
 
 from understudy_harness.stats.intervals import normal_quantile
 
@@ -96,3 +98,35 @@ def _positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} must be above 0, got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variances:
+    """Of u - theta v, split into what epochs divide and what they do not."""
+
+    between: float
+    within: float
+
+
+def variances(
+    scaffold: Sequence[Sequence[float]], local: Sequence[Sequence[float]], cloud: Sequence[Sequence[float]]
+) -> Variances:
+    """Estimate the variances of planning from a pilot: scores by sample and epoch, at least two epochs each.
+
+    With w = u - theta v = S - (1 - theta) L - theta C, the variance inside a sample is that of its epochs, and what the
+    means of samples vary beyond it lies between samples.
+
+    Raises:
+        ValueError: There are fewer than two samples, or a sample has fewer than two epochs.
+    """
+    if len(scaffold) < 2 or min(len(row) for arm in (scaffold, local, cloud) for row in arm) < 2:
+        raise ValueError("a pilot needs at least two samples and two epochs of each")
+    means = [[mean(row) for row in arm] for arm in (scaffold, local, cloud)]
+    lift, gap = mean(means[0]) - mean(means[1]), mean(means[2]) - mean(means[1])
+    theta = lift / gap if gap else 0.0
+    weights = (1.0, -(1 - theta), -theta)
+    arms = list(zip(weights, (scaffold, local, cloud), strict=True))
+    within = mean(sum(w * w * sample_variance(arm[i]) for w, arm in arms) for i in range(len(scaffold)))
+    noise = mean(sum(w * w * sample_variance(arm[i]) / len(arm[i]) for w, arm in arms) for i in range(len(scaffold)))
+    weighted = [sum(w * row[i] for w, row in zip(weights, means, strict=True)) for i in range(len(scaffold))]
+    return Variances(between=max(sample_variance(weighted) - noise, 0.0), within=within)

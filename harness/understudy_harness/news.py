@@ -1,0 +1,135 @@
+"""What a reader must know before believing a table, in whole sentences: bad news is a result.
+
+Sentences about one benchmark come from `about_benchmark`, those about the run from `about_run`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
+from understudy_harness.wording import count, difference, p_value, percent, points
+
+CEILING = 0.97
+FEW_SEPARATING = 30
+FIXTURE_BANNER = (
+    "These models were trained for these tasks, so the gains are by design: this report exercises the instrument and "
+    "is no evidence about language models."
+)
+
+
+def about_run(analysis: Analysis, *, allow_truncated: bool = False) -> tuple[str, ...]:
+    """What holds for the whole run."""
+    return tuple(_run(analysis, allow_truncated))
+
+
+def about_benchmark(result: BenchmarkResult) -> tuple[str, ...]:
+    """What holds for one benchmark, the worst first."""
+    return (
+        *(sentence for contrast in result.contrasts for sentence in _contrast(contrast)),
+        *(sentence for arm in result.arms for sentence in _arm(arm)),
+        *_benchmark(result),
+    )
+
+
+def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
+    if analysis.truncated:
+        rows = sum(arm.truncated for result in analysis.benchmarks for arm in result.arms)
+        fate = (
+            "It is shown because --allow-truncated was given."
+            if allow_truncated
+            else "That disqualifies the run: load the model with a longer window and run it again."
+        )
+        yield f"In {count(rows, 'row')} the prompt was cut to fit the model's window. {fate}"
+    kinds: dict[str, list[int]] = {}
+    for damage in analysis.damage:
+        kinds.setdefault(damage.problem, []).append(damage.line)
+    for problem, lines in sorted(kinds.items()):
+        shown = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
+        yield f"{count(len(lines), 'line')} of the ledger {_DAMAGE.get(problem, problem)} and not used: {shown}."
+    if analysis.columns.in_flight:
+        calls = count(analysis.columns.in_flight, "call")
+        yield f"{calls} may have been made twice: a process ended while they were under way."
+    versions = {str(header.get("git")) for header in analysis.columns.headers.values()}
+    if len(versions) > 1:
+        yield f"Rows come from {len(versions)} versions of the code: {', '.join(sorted(v[:12] for v in versions))}."
+
+
+_DAMAGE = {
+    "torn": "torn",
+    "edited": "changed after it was written",
+    "newer": "written by a later version",
+    "duplicate": "a second row of a key",
+    "unknown": "of an unknown kind",
+}
+
+
+def _contrast(contrast: Contrast) -> Iterator[str]:
+    name, lift = contrast.arm.label, contrast.lift
+    if contrast.arm.kind == "control":
+        if lift.interval.low > 0:
+            yield (
+                f"The control {name} lifts too, by {difference(lift)} points: part of the scaffold's gain may not come "
+                "from what it is named after."
+            )
+        return
+    if lift.interval.high < 0:
+        yield f"{name} hurts: {difference(lift)} points, {p_value(contrast.lift_p)}."
+    elif lift.interval.low <= 0:
+        yield f"{name} shows no lift: {difference(lift)} points, {p_value(contrast.lift_p)}."
+    elif contrast.lift_p > 0.05:
+        yield f"{name}'s lift does not hold among all comparisons: {p_value(contrast.lift_p)} after Holm."
+    if contrast.flips.lost:
+        yield (
+            f"{name} loses {count(contrast.flips.lost, 'sample')} that the bare model got better, and gains "
+            f"{contrast.flips.gained}."
+        )
+    if contrast.did is not None and contrast.did.interval.high < 0:
+        yield f"{name} helps the large model more than the small one: {difference(contrast.did)} points."
+    if contrast.over_chord is not None and contrast.over_chord <= 0:
+        yield f"{name} is no better than a coin flip that sends {percent(contrast.arm.cloud_share)} of the calls."
+
+
+def _arm(arm: ArmResult) -> Iterator[str]:
+    if arm.errors:
+        common, times = arm.errors.most_common(1)[0]
+        failed = count(arm.errors.total(), "row")
+        yield f"{arm.label}: {failed} failed and count as missing. {times} said: {common[:300]}"
+    if arm.missing:
+        yield f"{arm.label}: {count(arm.missing, 'row')} were planned and are not there. The same command adds them."
+    if arm.unpriced:
+        yield f"{arm.label}: {count(arm.unpriced, 'call')} have no known price, so its cost is unpriced, not 0."
+    if arm.about.get("oracle_bound"):
+        yield f"{arm.label} was selected with the hidden grade: it is an oracle bound, not a result."
+    if arm.precision.share is not None and arm.precision.share < 0.9 and arm.kind in ("S", "CS"):
+        yield (
+            f"{arm.label}: of {arm.precision.accepted} accepted answers {percent(arm.precision.share)} are right, so "
+            "no number of tries lifts it above that."
+        )
+
+
+def _benchmark(result: BenchmarkResult) -> Iterator[str]:
+    cloud = next(iter(result.of_kind("C")), None)
+    local = next(iter(result.of_kind("L")), None)
+    if cloud is not None and cloud.mean > CEILING:
+        yield f"The large model scores {percent(cloud.mean)}: the benchmark is near its ceiling."
+    if cloud is not None and local is not None and cloud.rows and local.rows:
+        both = (cloud.epochs > 0) & (local.epochs > 0)
+        separating = int(np.sum(cloud.means[both] != local.means[both]))
+        if separating < FEW_SEPARATING:
+            yield f"Only {count(separating, 'sample')} tell the large model from the small one."
+        if cloud.mean < local.mean:
+            behind = points(local.mean - cloud.mean, signed=False)
+            yield f"The large model scores {behind} points below the small one."
+    if result.statement.get("check_is_grade"):
+        yield "check = grade: the loop saw the tests that grade it, so gains of loops are optimistic."
+    dead = _never_solved(result)
+    if dead:
+        yield f"{count(dead, 'sample')} are solved by no arm in any epoch."
+
+
+def _never_solved(result: BenchmarkResult) -> int:
+    arms = [arm for arm in result.arms if arm.rows]
+    if not arms:
+        return 0
+    return int(np.sum(np.logical_and.reduce([(arm.epochs > 0) & (arm.means == 0) for arm in arms])))

@@ -1,0 +1,222 @@
+"""`understudy gap run` and `understudy gap demo`."""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import click
+from rich.console import Console
+
+from understudy.budget import Budget
+from understudy_harness import demo as demonstration
+from understudy_harness.analysis import analyze
+from understudy_harness.arms import BARE, build_arms
+from understudy_harness.columns import read_columns
+from understudy_harness.errors import SettingsError
+from understudy_harness.journal import secrets_of
+from understudy_harness.report.page import write_page
+from understudy_harness.report.terminal import show
+from understudy_harness.run import Finished, execute
+from understudy_harness.settings import Cell, Settings, Shard
+from understudy_harness.sweep import read_sweep
+from understudy_harness.wording import count
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ShardType(click.ParamType[Shard]):
+    """`i/n`."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        found = re.fullmatch(r"(\d+)/(\d+)", str(value))
+        if not found:
+            self.fail(f"{value!r} is no shard. Write 1/4 for the first of four.", param, ctx)
+        return Shard(index=int(found[1]), count=int(found[2]))
+
+
+def run_options(command: F) -> F:
+    """Options of every command that runs rows."""
+    for option in reversed(
+        (
+            click.option("--limit", type=click.IntRange(1), help="Samples per benchmark, drawn by the seed."),
+            click.option("--epochs", type=click.IntRange(1), default=1, show_default=True, help="Repeats per sample."),
+            click.option("--seed", type=int, default=0, show_default=True, help="Everything drawn follows from it."),
+            click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: results/<name>]"),
+            click.option("--concurrency", type=click.IntRange(1), help="Rows in flight per model."),
+            click.option("--row-usd", type=click.FloatRange(0), help="Most US dollars that one row may spend."),
+            click.option("--row-tokens", type=click.IntRange(1), help="Most tokens that one row may use."),
+            click.option("--row-seconds", type=click.FloatRange(0), help="Most seconds that one row may take."),
+            click.option("--most-usd", type=click.FloatRange(0), help="Most US dollars of the whole run."),
+            click.option("--allow-truncated", is_flag=True, help="Report although prompts were cut."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--local", help="The small model, such as ollama:qwen3:4b.")
+@click.option("--cloud", help="The large model; without it there is no gap, only lift.")
+@click.option("--scaffold", "scaffolds", multiple=True, help="Such as 'Retry(Direct(), tries=5)'; repeatable.")
+@click.option("--control", "controls", multiple=True, help="A scaffold that should not help; @BENCHMARK may follow.")
+@click.option("--bare", default=BARE, show_default=True, help="The bare arm, the same for both models.")
+@click.option("--benchmark", "benchmarks", multiple=True, help="NAME, NAME:PATH or a path; repeatable.")
+@click.option("--split", type=click.Choice(["dev", "test", "all"]), default="test", show_default=True)
+@click.option("--sweep", type=click.Path(path_type=Path), help="A TOML file of models, scaffolds and benchmarks.")
+@click.option("--server", "servers", multiple=True, metavar="NAME=COMMAND|URL", help="Instead of our own server.")
+@click.option("--shard", type=ShardType(), help="Run only the i-th of n parts; `gap merge` joins them.")
+@click.option("--dask", metavar="tcp://HOST:PORT", help="Run the rows on a Dask cluster.")
+@run_options
+def run(
+    local: str | None,
+    cloud: str | None,
+    scaffolds: Sequence[str],
+    controls: Sequence[str],
+    bare: str,
+    benchmarks: Sequence[str],
+    split: Any,
+    sweep: Path | None,
+    servers: Sequence[str],
+    shard: Shard | None,
+    dask: str | None,
+    out: Path | None,
+    allow_truncated: bool,
+    **options: Any,
+) -> None:
+    """Run the same samples through the arms L, S, C and CS, and report.
+
+    The folder is the run: the same command on it again does what is missing, whatever ended the earlier process.
+    """
+    seed = options["seed"]
+    if sweep is not None:
+        if local or cloud or scaffolds or benchmarks:
+            raise SettingsError("--sweep brings models, scaffolds and benchmarks; leave the other options out.")
+        cells = read_sweep(sweep, seed=seed)
+    else:
+        cells = _cells(local, cloud, scaffolds, controls, bare, benchmarks, seed)
+    settings = Settings(
+        out=out or Path("results") / _name(cells),
+        cells=cells,
+        split=split,
+        shard=shard,
+        servers=dict(_named_server(text) for text in servers),
+        command=rerun_command(),
+        **_limits(options),
+    )
+    _execute_and_report(settings, allow_truncated=allow_truncated, dask=dask)
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="All samples instead of 120 per family.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder of results.")
+@click.option("--fresh", is_flag=True, help="Measure again although this run is there already.")
+def demo(full: bool, out: Path, fresh: bool) -> None:
+    """Measure a real gap with the two bundled models: word problems, documentation, code.
+
+    They answer through llama.cpp on this machine, without any network. They were trained for these tasks: the demo
+    shows the instrument and proves nothing about language models.
+    """
+    settings = demonstration.settings(out, full=full, fresh=fresh)
+    _execute_and_report(settings, allow_truncated=False, dask=None)
+
+
+def rerun_command() -> str:
+    """This command as it would be typed again, without what a URL may hide in its user part."""
+    words = ["understudy", *sys.argv[1:]]
+    return re.sub(r"(?<=://)[^/@\s]+@", "", shlex.join(words))
+
+
+def _execute_and_report(settings: Settings, *, allow_truncated: bool, dask: str | None) -> None:
+    secrets = secrets_of(os.environ)
+    if dask is None:
+        finished = anyio.run(lambda: execute(settings, secrets=secrets))
+    else:
+        # Dask is an extra; the door that loads it stands alone.
+        from understudy_harness.dask import execute_on_dask  # noqa: PLC0415
+
+        finished = anyio.run(lambda: execute_on_dask(settings, dask, secrets=secrets))
+    _say(finished)
+    if settings.shard is not None:
+        shard = settings.shard
+        click.echo(f"Part {shard.index} of {shard.count} is done: {settings.out}. Join the parts with `gap merge`.")
+        return
+    analysis = analyze(read_columns(settings.out))
+    show(analysis, Console(), allow_truncated=allow_truncated)
+    page = write_page(analysis, allow_truncated=allow_truncated)
+    click.echo(f"\n{page}")
+
+
+def _say(finished: Finished) -> None:
+    kept = finished.rows - finished.fresh
+    parts = [f"{count(finished.fresh, 'row')} run"]
+    parts += [f"{kept} kept from before"] if kept else []
+    parts += [f"{count(finished.errors, 'row')} failed"] if finished.errors else []
+    click.echo(", ".join(parts) + ".", err=True)
+    for damage in finished.damage[:5]:
+        click.echo(f"Line {damage.line} of an earlier file was not used: {damage.problem}.", err=True)
+
+
+def _cells(
+    local: str | None,
+    cloud: str | None,
+    scaffolds: Sequence[str],
+    controls: Sequence[str],
+    bare: str,
+    benchmarks: Sequence[str],
+    seed: int,
+) -> tuple[Cell, ...]:
+    if local is None:
+        raise SettingsError("--local is missing. Give the small model, such as --local ollama:qwen3:4b.")
+    if not benchmarks:
+        raise SettingsError("--benchmark is missing. `understudy gap benchmarks` lists them.")
+    if not scaffolds and cloud is None:
+        raise SettingsError("One bare arm alone compares nothing. Add --scaffold or --cloud.")
+    return tuple(
+        Cell(
+            benchmark=benchmark,
+            arms=build_arms(
+                benchmark=benchmark,
+                local=local,
+                cloud=cloud,
+                scaffolds=scaffolds,
+                controls=controls,
+                bare=bare,
+                seed=seed,
+            ),
+        )
+        for benchmark in dict.fromkeys(benchmarks)
+    )
+
+
+def _limits(options: dict[str, Any]) -> dict[str, Any]:
+    budget = Budget(usd=options["row_usd"], tokens=options["row_tokens"], seconds=options["row_seconds"])
+    kept = {name: options[name] for name in ("limit", "epochs", "seed", "concurrency", "most_usd")}
+    return {**kept, "row_budget": budget}
+
+
+def _named_server(text: str) -> tuple[str, str]:
+    name, equals, target = text.partition("=")
+    if not equals or not name or not target:
+        raise SettingsError(
+            f"--server {text!r} is not NAME=COMMAND or NAME=URL, such as docs=http://127.0.0.1:8000/mcp."
+        )
+    return name, target
+
+
+def _name(cells: Sequence[Cell]) -> str:
+    """A folder's name that says what was run, the same for the same command so that it resumes."""
+    arms = [arm for cell in cells for arm in cell.arms]
+    words = [
+        *dict.fromkeys(cell.benchmark for cell in cells),
+        *dict.fromkeys(m for a in arms for m in a.models.values()),
+    ]
+    stem = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", word).strip("-") for word in words)
+    seed = arms[0].seed if arms else 0
+    return stem[:120] + (f"-seed{seed}" if seed else "")
