@@ -1,4 +1,8 @@
-"""The tables of the index. SQLite is the truth; vectors in Chroma are derived from here and may be thrown away."""
+"""The tables of the index. SQLite is the truth; vectors in Chroma are derived from here and may be thrown away.
+
+The chunks of a version have consecutive ids from `first` on, so that a full-text query can be bounded to a version by a
+range of rows, and costs what that version costs and not what the whole index does.
+"""
 
 VERSION = 1
 
@@ -19,6 +23,7 @@ CREATE TABLE version (
     source TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     digest TEXT NOT NULL,
+    first INTEGER NOT NULL,
     chunks INTEGER NOT NULL,
     notes TEXT NOT NULL,
     indexed REAL NOT NULL,
@@ -30,13 +35,13 @@ CREATE TABLE chunk (
     position INTEGER NOT NULL,
     kind TEXT NOT NULL,
     title TEXT NOT NULL,
-    text TEXT NOT NULL,
     source TEXT NOT NULL,
     page TEXT NOT NULL,
     parent TEXT NOT NULL,
     demoted INTEGER NOT NULL,
     flag TEXT NOT NULL,
-    hash BLOB NOT NULL
+    hash BLOB NOT NULL,
+    text TEXT NOT NULL
 );
 CREATE INDEX chunk_by_version ON chunk (version, position);
 CREATE INDEX chunk_by_hash ON chunk (hash);
@@ -51,7 +56,7 @@ CREATE INDEX symbol_by_name ON symbol (version, name COLLATE NOCASE);
 CREATE INDEX symbol_by_leaf ON symbol (leaf, version);
 CREATE INDEX symbol_by_chunk ON symbol (chunk);
 CREATE VIRTUAL TABLE words USING fts5 (
-    scope, name, parts, headings, path, body, content='', tokenize='porter unicode61 remove_diacritics 2'
+    name, parts, headings, path, body, content='', tokenize='porter unicode61 remove_diacritics 2'
 );
 CREATE TABLE vector (
     hash BLOB NOT NULL,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from understudy_servers.docs.symbols import symbols_in
 from understudy_servers.docs.words import match_expression
 
-COLUMN_WEIGHTS = "0, 5, 10, 6, 3, 1"  # scope, name, parts, headings, path, body
+COLUMN_WEIGHTS = "5, 10, 6, 3, 1"  # name, parts, headings, path, body
 DEPTH = 200  # candidates of each list
 RRF_K = 60
 WORDS_WEIGHT, VECTORS_WEIGHT = 1.0, 2.0
@@ -88,12 +88,18 @@ def words_ranking(connection: sqlite3.Connection, versions: Sequence[int], query
     expression = match_expression(query)
     if not expression:
         return []
-    scope = " OR ".join(f'"v{version}"' for version in versions)
-    rows = connection.execute(
-        f"SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, {COLUMN_WEIGHTS}) LIMIT ?",
-        (f"scope : ({scope}) AND {{name parts headings path body}} : ({expression})", limit),
-    )
-    return [row[0] for row in rows]
+    scored: list[tuple[float, int]] = []
+    for version in versions:
+        bounds = connection.execute("SELECT first, first + chunks - 1 FROM version WHERE id = ?", (version,)).fetchone()
+        if bounds is None:
+            continue
+        rows = connection.execute(
+            f"SELECT bm25(words, {COLUMN_WEIGHTS}) AS score, rowid FROM words "
+            "WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY score LIMIT ?",
+            (expression, *bounds, limit),
+        )
+        scored += [(row[0], row[1]) for row in rows]
+    return [id for _, id in sorted(scored)[:limit]]
 
 
 def _hits(connection: sqlite3.Connection, fused: Mapping[int, float], why: Mapping[int, list[str]]) -> list[Hit]:

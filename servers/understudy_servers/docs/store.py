@@ -128,9 +128,10 @@ class Store:
             )
             (library,) = connection.execute("SELECT id FROM library WHERE key = ?", (source.key,)).fetchone()
             _delete(connection, "library = ? AND number = ?", (library, source.version))
+            first = _next_chunk(connection)
             cursor = connection.execute(
-                "INSERT INTO version (library, number, origin, source, fingerprint, digest, chunks, notes, indexed) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO version (library, number, origin, source, fingerprint, digest, first, chunks, notes, "
+                "indexed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     library,
                     source.version,
@@ -138,13 +139,14 @@ class Store:
                     source.dumps(),
                     fingerprint,
                     digest.hexdigest(),
+                    first,
                     len(chunks),
                     "\n".join(note.replace("\n", " ") for note in notes),
                     time.time(),
                 ),
             )
             assert cursor.lastrowid is not None
-            _insert_chunks(connection, cursor.lastrowid, source.title, chunks)
+            _insert_chunks(connection, cursor.lastrowid, first, source.title, chunks)
         return cursor.lastrowid
 
     def remove(self, key: str, number: str | None = None) -> int:
@@ -237,35 +239,38 @@ def _delete(connection: sqlite3.Connection, condition: str, values: tuple[object
     for (version,) in connection.execute(f"SELECT id FROM version WHERE {condition}", values).fetchall():
         rows = connection.execute("SELECT * FROM chunk WHERE version = ?", (version,)).fetchall()
         connection.executemany(
-            "INSERT INTO words (words, rowid, scope, name, parts, headings, path, body) "
-            "VALUES ('delete', ?, ?, ?, ?, ?, ?, ?)",
-            ((row["id"], *_words(version, row["kind"], row["title"], row["source"], row["text"])) for row in rows),
+            "INSERT INTO words (words, rowid, name, parts, headings, path, body) VALUES ('delete', ?, ?, ?, ?, ?, ?)",
+            ((row["id"], *_words(row["kind"], row["title"], row["source"], row["text"])) for row in rows),
         )
     return connection.execute(f"DELETE FROM version WHERE {condition}", values).rowcount
 
 
-def _words(version: int, kind: str, title: str, source: str, text: str) -> tuple[str, ...]:
+def _words(kind: str, title: str, source: str, text: str) -> tuple[str, ...]:
     """Return the full-text columns of a chunk: names and their parts for API entries, headings and path for pages."""
     if kind == "api":
-        return f"v{version}", title, split_identifier(title), "", "", text
-    return f"v{version}", "", "", title, split_identifier(source), text
+        return title, split_identifier(title), "", "", text
+    return "", "", title, split_identifier(source), text
 
 
-def _insert_chunks(connection: sqlite3.Connection, version: int, title: str, chunks: Iterable[Chunk]) -> None:
-    (last,) = connection.execute(
-        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'chunk'"
-    ).fetchone() or (0,)
+def _next_chunk(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunk'").fetchone()
+    return int(row[0]) + 1 if row else 1
+
+
+def _insert_chunks(
+    connection: sqlite3.Connection, version: int, first: int, title: str, chunks: Iterable[Chunk]
+) -> None:
     rows, words, symbols = [], [], []
     for position, chunk in enumerate(chunks):
-        id = last + 1 + position
+        id = first + position
         hashed = vector_hash(title, chunk)
-        where = (chunk.kind, chunk.title, chunk.text, chunk.source, chunk.page, chunk.parent)
-        rows.append((id, version, position, *where, chunk.demoted, chunk.flag, hashed))
-        words.append((id, *_words(version, chunk.kind, chunk.title, chunk.source, chunk.text)))
+        where = (chunk.kind, chunk.title, chunk.source, chunk.page, chunk.parent)
+        rows.append((id, version, position, *where, chunk.demoted, chunk.flag, hashed, chunk.text))
+        words.append((id, *_words(chunk.kind, chunk.title, chunk.source, chunk.text)))
         bases = "\n".join(chunk.bases)
         symbols += [(version, name.rpartition(".")[2].lower(), name, id, bases) for name in chunk.names]
     connection.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executemany(
-        "INSERT INTO words (rowid, scope, name, parts, headings, path, body) VALUES (?, ?, ?, ?, ?, ?, ?)", words
+        "INSERT INTO words (rowid, name, parts, headings, path, body) VALUES (?, ?, ?, ?, ?, ?)", words
     )
     connection.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?)", symbols)
