@@ -31,6 +31,7 @@ THOUSANDS = re.compile(r"(\d+(?:\.\d+)?)\s*k", re.IGNORECASE)
 GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)\n?```", re.DOTALL)
 DEEPEST = 20  # levels of a nested value that are written out as text
+SURROGATES = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 LITERAL_LIMIT = 100_000  # characters of a Python literal worth parsing; ast is slow and deep
 
 
@@ -38,7 +39,7 @@ def loaded(text: str) -> Any:
     """Parse a JSON value, or a Python dict or list display, out of `text`; None when it is neither."""
     text = text.strip()
     fenced = FENCE.fullmatch(text)
-    text = fenced[1].strip() if fenced else text
+    text = mended(fenced[1].strip() if fenced else text)
     if text[:1] not in ("{", "[", '"'):
         return None
     try:
@@ -48,6 +49,16 @@ def loaded(text: str) -> Any:
     if isinstance(value, str) and value != text:
         return loaded(value)
     return value
+
+
+def mended(text: str) -> str:
+    """Replace half surrogate pairs in JSON: a model cut off in the middle of an emoji sends one.
+
+    Strict parsers refuse the whole message, and Python's makes a text of it that cannot be written as UTF-8.
+    """
+    if "\\ud" not in text.lower():
+        return text
+    return SURROGATES.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
 
 
 def _literal(text: str) -> Any:

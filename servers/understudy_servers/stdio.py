@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp.server.stdio import stdio_server
 
+from understudy_servers.reading import mended
+
 if TYPE_CHECKING:
     from understudy_servers.launch import MCPApplication
 
@@ -102,7 +104,7 @@ class _Lines:
                 if not line:
                     return
             if not skipping:
-                yield line.decode("utf-8", "replace")
+                yield mended(line.decode("utf-8", "replace"))
             skipping = False
 
 
