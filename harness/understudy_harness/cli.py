@@ -14,8 +14,12 @@ import click
 # name -> (where the command lives, the line shown in help). The order is the order of the tour in `understudy --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "gap": ("understudy_harness.commands:gap", "Measure how much of the gap a scaffold closes, and at what cost."),
+    "solve": ("understudy.commands:solve", "Solve a task with a scaffold: a project, a question, or prompts in bulk."),
+    "trace": ("understudy.commands_trace:trace", "Look at saved traces of solve, as a tree or as HTML."),
+    "usage": ("understudy.commands_trace:usage", "Add up what was used: calls, tokens, cost, success."),
     "think": ("understudy_servers.thinking.commands:think", "Look at chains of thoughts, stored or running."),
     "doctor": ("understudy_harness.doctor:doctor", "What is installed, what works, and how to cure what does not."),
+    "proxy": ("understudy.proxy.commands:proxy", "Serve a scaffold to any OpenAI-compatible client."),
     "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),
 }
 
@@ -34,6 +38,7 @@ EXTRAS = {
     "inspect_ai": "inspect",
     "numpy": "harness",
     "onnxruntime": "docs",
+    "opentelemetry": "otel",
     "scipy": "harness",
     "sentence_transformers": "docs",
     "xllamacpp": "local",

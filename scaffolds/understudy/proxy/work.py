@@ -1,0 +1,215 @@
+"""One request of a client: a scaffold works on it, within the budget, and what it took is counted and logged."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from understudy.answer import Answer, Verdict
+from understudy.budget import Meter, TokenPrice
+from understudy.context import Context, Server
+from understudy.direct import Direct
+from understudy.errors import ModelUnavailable, UnderstudyError
+from understudy.model import Completion, Delta, Model, Request, Streaming
+from understudy.on import On
+from understudy.problem import Form, Problem
+from understudy.proxy.asked import Asked
+from understudy.proxy.done import Counted, Done
+from understudy.proxy.inner import Inner
+from understudy.proxy.log import Log
+from understudy.proxy.project import read_project, with_files
+from understudy.rescue import rescue
+from understudy.scaffold import Scaffold, inner_scaffolds
+from understudy.trace import Event, Trace
+
+NAME = "understudy"
+"""The scaffold as a model's name; a role's name is its bare model. Other names mean the scaffold too."""
+
+Tell = Callable[[str, str], None]
+"""Called with ("text" or "reasoning" or "progress", what)."""
+
+
+class WatchedTrace(Trace):
+    """A trace that tells of each event as it ends."""
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def add(self, event: Event) -> None:
+        """Append an event and tell of it."""
+        super().add(event)
+        self._tell("progress", shown(event))
+
+
+def shown(event: Event) -> str:
+    """An event in a line, without anything that was said."""
+    parts = [event.path, event.kind, event.role, event.name]
+    if event.usage is not None and event.usage.output_tokens is not None:
+        parts.append(f"{event.usage.output_tokens} tokens")
+    if event.kind != "note":
+        parts.append(f"{event.seconds:.1f} s")
+    if event.error is not None:
+        parts.append("failed")
+    return " ".join(part for part in parts if part).replace("\n", " ")
+
+
+class Relayed:
+    """A model whose words are passed on while they are written; only where the answer is one completion as it is."""
+
+    def __init__(self, model: Model, tell: Tell) -> None:
+        self._model, self._tell, self._told = model, tell, False
+        self._held: str | None = ""
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    async def generate(self, request: Request) -> Completion:
+        """Draw one completion and tell of it piece by piece.
+
+        Raises:
+            ModelUnavailable: It broke off, and what was told cannot be taken back.
+        """
+        if not isinstance(self._model, Streaming):
+            return await self._model.generate(request)
+        if self._told:
+            raise ModelUnavailable(f"{self.name} broke off in the middle of its answer.", model=self.name)
+        async with aclosing(self._model.stream(request)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                if isinstance(piece, Completion):
+                    return piece
+                self._pass_on(piece)
+        raise ModelUnavailable(f"{self.name} broke off in the middle of its answer.", model=self.name, billed=True)
+
+    def _pass_on(self, piece: Delta) -> None:
+        if piece.reasoning:
+            self._tell("reasoning", piece.reasoning)
+        text = piece.text
+        if self._held is not None:  # thinking that a server left in the text begins with a tag; such text waits
+            self._held += text
+            if self._held.lstrip()[:1] in ("", "<"):
+                return
+            text, self._held = self._held, None
+        if text:
+            self._told = True
+            self._tell("text", text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectContext(Context):
+    """A context that has the project's tests judge an answer without a pending call, and the form of any other."""
+
+    project: Path | None = None
+    timeout_s: float = 60.0
+
+    async def check(self, problem: Problem, answer: Answer) -> Verdict:
+        """Give the verdict.
+
+        Raises:
+            ServerError: The testing server failed, or the project has no tests.
+        """
+        if self.project is None or answer.tool_calls:
+            return await super().check(replace(problem, check=Form()), answer)
+        tests, sources = read_project(self.project, timeout_s=self.timeout_s)
+        return await super().check(replace(problem, check=tests), with_files(answer, sources))
+
+
+@dataclass(kw_only=True)
+class Service:
+    """What answers requests."""
+
+    scaffold: Scaffold
+    models: Mapping[str, Model]
+    meter: Meter
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    price: Callable[[str], TokenPrice | None] = lambda name: None
+    project: Path | None = None
+    log: Log | None = None
+    inner: Inner = field(default_factory=Inner)
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that a client may ask for."""
+        return (NAME, *self.models)
+
+    async def work(self, asked: Asked, id: str, tell: Tell) -> Done:
+        """Answer a request.
+
+        Raises:
+            UnderstudyError: There is no answer; what was spent is counted and logged all the same.
+        """
+        scaffold = self._scaffold(asked.model)
+        problem = replace(asked.problem(), messages=self.inner.restored(asked.messages), check=Form())
+        trace = WatchedTrace(tell)
+        context = self._context(asked, scaffold, trace, tell)
+        began, error, answer = self.clock(), "", Answer()
+        try:
+            answer = self._finished(problem, await scaffold(problem, context), id)
+            self.inner.keep(answer, problem, trace)
+        except UnderstudyError as failure:
+            error = type(failure).__name__
+            raise
+        except BaseException:
+            error = "cancelled"
+            raise
+        finally:
+            if self.log is not None:
+                seconds = self.clock() - began
+                self.log.write(asked, scaffold, trace, answer, id=id, seconds=seconds, error=error)
+        return Done(answer=answer, counted=counted(trace), id=id, seconds=self.clock() - began)
+
+    def _scaffold(self, name: str) -> Scaffold:
+        return On(name, Direct()) if name in self.models and name != NAME else self.scaffold
+
+    def _context(self, asked: Asked, scaffold: Scaffold, trace: Trace, tell: Tell) -> Context:
+        models = dict(self.models)
+        bare = scaffold.inner if isinstance(scaffold, On) else scaffold
+        if asked.stream and not asked.tools and isinstance(bare, Direct):
+            # A call that leaks into the text could not be taken back, so words are passed on only where none can be.
+            models = {role: Relayed(model, tell) for role, model in models.items()}
+        return ProjectContext(
+            models=models,
+            servers=self.servers,
+            meter=self.meter,
+            trace=trace,
+            price=self.price,
+            seed=secrets.randbits(31) if asked.seed is None else asked.seed,
+            role="local" if "local" in models else next(iter(models)),
+            temperature=asked.temperature or None,
+            project=self.project,
+        )
+
+    def _finished(self, problem: Problem, answer: Answer, id: str) -> Answer:
+        """The answer as a client gets it: rescued calls, each with an id of its own."""
+        if problem.tools:
+            found = rescue(answer.text, problem.tools, calls=answer.tool_calls, complete=answer.complete)
+            if found is not None and found.mended:
+                answer = replace(answer, text=found.text, tool_calls=found.calls)
+        calls = tuple(replace(call, id=f"call_{id}_{index}") for index, call in enumerate(answer.tool_calls))
+        return replace(answer, tool_calls=calls)
+
+
+def counted(trace: Trace) -> Counted:
+    """Add up every inner call."""
+    made = [event for event in trace if event.kind == "generate" and event.error is None]
+    usages = [event.usage for event in made if event.usage is not None]
+    return Counted(
+        input_tokens=sum(usage.input_tokens or 0 for usage in usages),
+        output_tokens=sum(usage.output_tokens or 0 for usage in usages),
+        cache_read_tokens=sum(usage.cache_read_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+        calls=len(made),
+        usd=sum(event.usd or 0.0 for event in made),
+        unpriced=sum(event.usd is None for event in made),
+    )
+
+
+def checked_roles(scaffold: Scaffold, models: Mapping[str, Any]) -> tuple[str, ...]:
+    """Roles that the scaffold names by `On` and that no model is bound to."""
+    named = {held.role for held in inner_scaffolds(scaffold) if isinstance(held, On)}
+    return tuple(sorted(named - set(models)))
