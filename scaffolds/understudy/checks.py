@@ -53,13 +53,22 @@ async def run_tests(tests: Tests, answer: Answer, server: "Server") -> Verdict:
             word="malformed",
             feedback="The reply holds no code. Reply with the whole code in one fenced block.",
         )
+    return await judge(tests, answer.files, server)
+
+
+async def judge(tests: Tests, files: Mapping[str, str], server: "Server") -> Verdict:
+    """Have a testing server judge files laid over the workspace; none judges the workspace as it is.
+
+    Raises:
+        ServerError: The server failed: neither a verdict nor a try.
+    """
     workspace = workspace_of(tests)
     known: set[str] | None = getattr(server, "known_workspaces", None)
     if known is not None and workspace["id"] in known:
-        result = await _call(server, answer, {"id": workspace["id"]}, tests)
+        result = await _call(server, files, {"id": workspace["id"]}, tests)
         if not _forgotten(result):
             return _verdict(result)
-    result = await _call(server, answer, workspace, tests)
+    result = await _call(server, files, workspace, tests)
     if known is not None:
         known.add(workspace["id"])
     return _verdict(result)
@@ -107,9 +116,9 @@ def _call_fault(problem: Problem, answer: Answer) -> str | None:
     return None
 
 
-async def _call(server: "Server", answer: Answer, workspace: dict[str, Any], tests: Tests) -> "ToolResult":
+async def _call(server: "Server", files: Mapping[str, str], workspace: dict[str, Any], tests: Tests) -> "ToolResult":
     meta = {WORKSPACE: workspace, LIMITS: {"wall_s": tests.timeout_s}}
-    arguments = {"files": dict(answer.files)}
+    arguments = {"files": dict(files)}
     try:
         return await server.call("run_tests", arguments, meta=meta)
     except ServerLost:

@@ -225,7 +225,15 @@ class Context:
                 name=verdict.word,
                 at_s=began,
                 seconds=self.trace.now() - began,
-                detail={"accepted": verdict.accepted, "feedback": verdict.feedback, "proof": list(verdict.proof)},
+                detail={
+                    "accepted": verdict.accepted,
+                    "feedback": verdict.feedback,
+                    "proof": list(verdict.proof),
+                    "passed": verdict.passed,
+                    "total": verdict.total,
+                    "fixed": list(verdict.fixed),
+                    "broke": list(verdict.broke),
+                },
             )
         )
         return verdict

@@ -54,7 +54,7 @@ async def solve(
             meter=Meter(budget or Budget()),
             trace=Trace() if trace is None else trace,
             cache=cache,
-            price=price or _packaged_price,
+            price=price or packaged_price,
             seed=seed,
         )
         return await within_budget(scaffold, problem, context)
@@ -73,8 +73,9 @@ async def within_budget(scaffold: Scaffold, problem: Problem, context: Context) 
 
 
 @asynccontextmanager
-async def opened(roles: Mapping[str, Model | str]) -> AsyncIterator[dict[str, Model]]:
-    """Make models of specs, and close at the end those that were made here.
+async def opened(roles: Mapping[str, Model | str], *, batch: bool = False) -> AsyncIterator[dict[str, Model]]:
+    """Make models of specs, and close at the end those that were made here. `batch`: through batch APIs where there
+    are.
 
     Raises:
         SpecError: A spec does not parse, or what it names is not there.
@@ -87,7 +88,7 @@ async def opened(roles: Mapping[str, Model | str]) -> AsyncIterator[dict[str, Mo
     # Loads an HTTP client, which scripted and handed-over models never need.
     from understudy.models import open_models  # noqa: PLC0415
 
-    async with open_models(specs) as made:
+    async with open_models(specs, batch=batch) as made:
         yield {**given, **made}
 
 
@@ -114,7 +115,8 @@ def _is_connected(server: Any) -> bool:
     return not isinstance(server, str) and hasattr(server, "call") and hasattr(server, "tools")
 
 
-def _packaged_price(spec: str) -> TokenPrice | None:
+def packaged_price(spec: str) -> TokenPrice | None:
+    """The price of a spec in the price list that comes with the package; None where it is unknown."""
     # The price list is read from disk on its first use.
     from understudy.models import price_of  # noqa: PLC0415
 

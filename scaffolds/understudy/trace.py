@@ -61,8 +61,8 @@ class Trace:
         """Append an event."""
         self.events.append(event)
 
-    def totals(self) -> Totals:
-        """Add up every call; calls answered from the cache count with the price they had."""
+    def totals(self, *, seconds: float | None = None) -> Totals:
+        """Add up every call; calls answered from the cache count with the price they had. `seconds`: since it began."""
         made = [event for event in self.events if event.kind == "generate" and event.error is None]
         return Totals(
             calls=len(made),
@@ -72,7 +72,7 @@ class Trace:
             usd=sum(event.usd or 0.0 for event in made),
             unpriced=sum(event.usd is None for event in made),
             checks=sum(event.kind == "check" for event in self.events),
-            seconds=self.now(),
+            seconds=self.now() if seconds is None else seconds,
         )
 
     def __iter__(self) -> Iterator[Event]:

@@ -1,0 +1,144 @@
+"""What was paid for and what was judged, kept in a folder, so that a run can be stopped and go on where it was.
+
+A scaffold is a function of its problem and of what models and servers answered. Kept answers therefore carry it,
+without a call and without a cent, to the point where it was stopped; nothing else of its state needs saving. Lines are
+appended and synced before they are used; a line that was cut off by the end of the process is dropped.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from understudy.context import Server, ToolResult
+from understudy.errors import UnderstudyError
+from understudy.model import Completion
+from understudy.models.replay import completion_from
+from understudy.problem import Tool
+
+
+class Busy(UnderstudyError):
+    """Another process is using the folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"Another process is using {str(path)!r}. Wait for it, or give this run another --state folder."
+        )
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.path,)
+
+
+class KeptLines:
+    """Records by key in a file of JSON lines, held by one process at a time.
+
+    Raises:
+        Busy: Another process holds the file.
+        OSError: The folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab+")
+        _hold(self._file.fileno(), path)
+        self._file.seek(0)
+        self.records: dict[str, Any] = {}
+        whole = 0
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            self.records[record["key"]] = record["value"]
+        self._file.truncate(whole)
+
+    def put(self, key: str, value: Any) -> None:
+        """Append a record and wait until it is on the disk."""
+        self._file.write(json.dumps({"key": key, "value": value}, ensure_ascii=True).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.records[key] = value
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+
+class KeptCompletions:
+    """The response cache of a context, in a file."""
+
+    def __init__(self, lines: KeptLines) -> None:
+        self._lines = lines
+
+    def get(self, key: str) -> Completion | None:
+        """Return what `put` was given for this key, if anything."""
+        row = self._lines.records.get(key)
+        return None if row is None else completion_from(row)
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep a completion durably."""
+        self._lines.put(key, asdict(completion))
+
+
+class RememberingServer:
+    """A server whose results are kept: the same call with the same files is not made twice. Failures are not kept.
+
+    Only for a server whose results follow from the call, such as the testing server.
+    """
+
+    def __init__(self, server: Server, lines: KeptLines) -> None:
+        self._server, self._lines = server, lines
+
+    async def tools(self) -> tuple[Tool, ...]:
+        """List what the server offers."""
+        return await self._server.tools()
+
+    async def call(
+        self, tool: str, arguments: Mapping[str, Any], *, meta: Mapping[str, Any] | None = None
+    ) -> ToolResult:
+        """Answer from what was kept, or ask the server and keep its result.
+
+        Raises:
+            ServerError: The server failed.
+        """
+        asked = json.dumps([tool, arguments, _identity(meta)], sort_keys=True, ensure_ascii=True)
+        key = hashlib.sha256(asked.encode()).hexdigest()
+        kept = self._lines.records.get(key)
+        if kept is not None:
+            return ToolResult(**kept)
+        result = await self._server.call(tool, arguments, meta=meta)
+        if not result.is_error:
+            self._lines.put(key, asdict(result))
+        return result
+
+
+def _identity(meta: Mapping[str, Any] | None) -> Any:
+    """A workspace counts by its id, whether or not its files are sent along."""
+    return {
+        key: value.get("id", value) if isinstance(value, Mapping) and "files" in value else value
+        for key, value in (meta or {}).items()
+    }
+
+
+def _hold(descriptor: int, path: Path) -> None:
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows, where the file is not guarded
+    except ImportError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Busy(path) from None
