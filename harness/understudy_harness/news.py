@@ -46,7 +46,9 @@ def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
         kinds.setdefault(damage.problem, []).append(damage.line)
     for problem, lines in sorted(kinds.items()):
         shown = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
-        yield f"{count(len(lines), 'line')} of the ledger {_DAMAGE.get(problem, problem)} and not used: {shown}."
+        verb = "is" if len(lines) == 1 else "are"
+        found = count(len(lines), "line")
+        yield f"{found} of the ledger {verb} {_DAMAGE.get(problem, problem)} and not used: {shown}."
     if analysis.columns.in_flight:
         calls = count(analysis.columns.in_flight, "call")
         yield f"{calls} may have been made twice: a process ended while they were under way."

@@ -49,6 +49,7 @@ class Recorder:
     def __init__(self, ledger: Ledger, store: CompletionStore, header: str, progress: Progress) -> None:
         self.ledger, self.store, self.progress = ledger, store, progress
         self.fresh = self.errors = 0
+        self.last_error = ""
         self.usd = 0.0
         self._header = header
         self._failing: dict[str, int] = {}
@@ -69,6 +70,7 @@ class Recorder:
             assert outcome.error is not None
             self.ledger.write_error(outcome.key, self._header, outcome.error, outcome.events)
             self.errors += 1
+            self.last_error = str(outcome.error["message"])
         self.progress.ended(work.arm.id, usd=outcome.usd, error=outcome.row is None)
         if outcome.error is not None:
             self._count(work, outcome.error)
@@ -129,6 +131,8 @@ async def execute(settings: Settings, progress: Progress | None = None, *, secre
             header = ledger.header(provenance.header(settings, cells))
             recorder = Recorder(ledger, store, header, progress)
             await _run_missing(settings, cells, recorder)
+            if recorder.errors and not ledger.done:
+                raise EndpointDown(f"Every row failed, so there is nothing to report: {recorder.last_error}")
             return Finished(
                 rows=len(ledger.done),
                 fresh=recorder.fresh,

@@ -9,7 +9,7 @@ from understudy_harness.analysis import ArmResult, BenchmarkResult, Contrast
 from understudy_harness.stats import Difference, Flips, Interval, chord, pareto
 from understudy_harness.wording import difference, money, percent, points, seconds
 
-ROW, LABELS, CHARACTER = 34, 300, 6.6  # pixels: of a row, of the label column, of a letter of a label
+ROW, LABELS, CHARACTER = 34, 300, 7.7  # pixels: of a row, of the label column, of a letter of a label
 WIDTH = 920
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 
@@ -56,7 +56,7 @@ def _forest(rows: Sequence[tuple[str, str, Difference, bool]], title: str) -> st
     for tick in _ticks(scale.low, scale.high):
         kind = "zero" if abs(tick) < 1e-12 else "grid"
         parts.append(_line(scale(tick), 8, scale(tick), height - 30, kind))
-        parts.append(_text(scale(tick), height - 12, f"{points(tick)}", "tick", "middle"))
+        parts.append(_text(scale(tick), height - 12, _whole(tick), "tick", "middle"))
     for index, row in enumerate(rows):
         parts.extend(_lift(8 + ROW * index + ROW / 2, *row, scale))
     return "".join([*parts, "</svg>"])
@@ -259,6 +259,10 @@ def _lift(y: float, benchmark: str, label: str, found: Difference, control: bool
     yield _line(scale(found.interval.low), y, scale(found.interval.high), y, f"span {kind}")
     yield f'<circle class="mark {kind}" cx="{scale(found.value)}" cy="{y}" r="5.5"/>'
     yield _text(WIDTH - 136, y + 4, difference(found), f"value {kind}", "start")
+
+
+def _whole(tick: float) -> str:
+    return points(tick).removesuffix(".0")
 
 
 def _verdict(found: Difference) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 from understudy_harness import news, stats
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
 from understudy_harness.report import figures, provenance_view, transcripts
+from understudy_harness.report.cost import per_solved
 from understudy_harness.report.shell import embed, page
 from understudy_harness.report.terminal import share_of_gap
-from understudy_harness.wording import count, interval, money, p_value, percent, points, seconds
+from understudy_harness.wording import count, interval, p_value, percent, points, seconds
 
 MOST_GRID_BYTES = 1_200_000
 PAGE = "report.html"
@@ -157,7 +158,7 @@ def _story(contrast: Contrast) -> str:
                 interval(contrast.remaining.interval),
             )
         )
-    tiles.append(_tile("Per solved sample", _cost(contrast.arm), _cost_of_others(contrast)))
+    tiles.append(_tile("Per solved sample", escape(per_solved(contrast.arm)), _cost_of_others(contrast)))
     if contrast.over_chord is not None:
         sent = f"{percent(contrast.arm.cloud_share)} of its calls go to the large model"
         tiles.append(_tile("Over the chord", f'{points(contrast.over_chord)} <span class="unit">points</span>', sent))
@@ -210,25 +211,11 @@ def _did(contrast: Contrast) -> str:
     )
 
 
-def _cost(arm: ArmResult) -> str:
-    if arm.usd_per_sample is None:
-        return '<span class="unit">unpriced</span>'
-    if arm.usd_per_sample > 0 and arm.usd_per_solved is not None:
-        return money(arm.usd_per_solved)
-    if arm.model_seconds is not None and arm.mean > 0:
-        return f"{seconds(arm.model_seconds.value / arm.mean)}"
-    return '<span class="unit">none solved</span>'
-
-
 def _cost_of_others(contrast: Contrast) -> str:
-    timed = not contrast.arm.usd_per_sample
+    timed = contrast.arm.usd_per_sample == 0
     others = [("bare", contrast.local), ("large", contrast.cloud)]
-    found = [f"{name} {_plain(_cost(arm))}" for name, arm in others if arm is not None]
-    return ", ".join(found) + (" of model time" if timed else "")
-
-
-def _plain(text: str) -> str:
-    return text.replace('<span class="unit">', "").replace("</span>", "")
+    found = [f"{name} {per_solved(arm)}" for name, arm in others if arm is not None]
+    return ", ".join(found) + ("; model time, hardware has no price here" if timed else "")
 
 
 def _table(result: BenchmarkResult) -> str:
@@ -254,7 +241,7 @@ def _row(arm: ArmResult, contrast: Contrast | None) -> str:
     kind = figures.model_class(arm)
     label = arm.label.removeprefix(f"{arm.kind} ")
     name = "" if label == arm.kind else f" <code>{escape(label)}</code>"
-    spread = "" if arm.score is None else _shares(arm.score.interval)
+    spread = "" if arm.score is None else f'<span class="sub">{_shares(arm.score.interval)}</span>'
     lift = ""
     if contrast is not None:
         tone = "up" if contrast.lift.interval.low > 0 else "down" if contrast.lift.interval.high < 0 else ""
@@ -264,11 +251,10 @@ def _row(arm: ArmResult, contrast: Contrast | None) -> str:
     failed = f'<span class="sub down">{arm.errors.total()} failed</span>' if arm.errors else ""
     cells = (
         f'<span class="kind {kind}">{escape(arm.kind)}</span>{name}<span class="sub">{escape(arm.model)}</span>',
-        percent(arm.mean),
+        percent(arm.mean) + spread,
         "" if not arm.rows else figures.bar(arm.score.interval if arm.score else None, arm.mean, kind),
-        spread,
         lift,
-        _plain(_cost(arm)) if arm.rows else "",
+        per_solved(arm),
         seconds(arm.seconds_p50) if arm.rows else "",
         f"{arm.tokens_in:,.0f} → {arm.tokens_out:,.0f}",
         f"{arm.calls:.1f}",

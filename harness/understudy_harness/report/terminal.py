@@ -8,15 +8,12 @@ from rich.text import Text
 
 from understudy_harness import news, stats
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
-from understudy_harness.wording import count, difference, interval, money, p_value, percent, points, seconds
+from understudy_harness.report.cost import per_solved
+from understudy_harness.wording import count, difference, interval, p_value, percent, points, seconds
 
 _KIND = {
-    "L": "small model, bare",
-    "S": "small model, scaffold",
-    "C": "large model, bare",
-    "CS": "large model, scaffold",
-    "control": "control",
-    "other": "",
+    "L": "small, bare",
+    "C": "large, bare",
 }
 
 
@@ -49,8 +46,8 @@ def _heading(result: BenchmarkResult) -> Text:
 
 def _table(result: BenchmarkResult, *, timing: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("arm", overflow="fold")
-    for name in ("score", "95 %", "lift", "95 % ", "per solved", *(["median"] if timing else []), "rows"):
+    table.add_column("arm", overflow="fold", min_width=16)
+    for name in ("score, 95 %", "lift, 95 %", "per solved", *(["median"] if timing else []), "rows"):
         table.add_column(name, justify="right", no_wrap=True)
     lifts = {contrast.arm.id: contrast.lift for contrast in result.contrasts}
     for arm in result.arms:
@@ -59,23 +56,25 @@ def _table(result: BenchmarkResult, *, timing: bool) -> Table:
 
 
 def _row(arm: ArmResult, lift: stats.Difference | None, *, timing: bool) -> list[str]:
-    name = escape(arm.label) if arm.label != arm.kind else f"{arm.kind}  [dim]{_KIND.get(arm.kind, '')}[/dim]"
-    color = "" if lift is None else "green" if lift.interval.low > 0 else "red" if lift.interval.high < 0 else ""
+    priced = bool(arm.usd_per_sample) or arm.usd_per_sample is None or not arm.mean > 0
     failed = f" [red]{arm.errors.total()} failed[/red]" if arm.errors else ""
     return [
-        name,
-        percent(arm.mean),
-        "" if arm.score is None else f"[dim]{_share_interval(arm.score.interval)}[/dim]",
-        "" if lift is None else f"[{color}]{points(lift.value)}[/{color}]" if color else points(lift.value),
-        "" if lift is None else f"[dim]{escape(interval(lift.interval))}[/dim]",
-        money(arm.usd_per_solved) if arm.mean > 0 or arm.unpriced else "none solved",
-        *([seconds(arm.seconds_p50)] if timing else []),
+        escape(arm.label) if arm.label != arm.kind else f"{arm.kind} [dim]{_KIND.get(arm.kind, '')}[/dim]",
+        f"{percent(arm.mean)} [dim]{_spread(arm)}[/dim]",
+        "" if lift is None else _lift(lift),
+        per_solved(arm) if priced or timing else "$0",
+        *([seconds(arm.seconds_p50) if arm.rows else ""] if timing else []),
         f"{arm.rows}{failed}",
     ]
 
 
-def _share_interval(found: stats.Interval) -> str:
-    return escape(f"[{100 * found.low:.1f}, {100 * found.high:.1f}]")
+def _spread(arm: ArmResult) -> str:
+    return "" if arm.score is None else f"±{100 * arm.score.interval.half_width:4.1f}"
+
+
+def _lift(lift: stats.Difference) -> str:
+    color = "green" if lift.interval.low > 0 else "red" if lift.interval.high < 0 else "default"
+    return f"[{color}]{points(lift.value)}[/{color}] [dim]{escape(interval(lift.interval))}[/dim]"
 
 
 def _sentences(result: BenchmarkResult) -> list[RenderableType]:

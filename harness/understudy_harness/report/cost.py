@@ -1,0 +1,17 @@
+"""What a solved sample costs, in the words that the terminal and the page share."""
+
+from understudy_harness.analysis import ArmResult
+from understudy_harness.wording import money, seconds
+
+
+def per_solved(arm: ArmResult) -> str:
+    """Money per solved sample; for a model without a price per token its time, since hardware is not free."""
+    if not arm.rows:
+        return ""
+    if arm.usd_per_sample is None:
+        return "unpriced"
+    if not arm.mean > 0:
+        return "none solved"
+    if arm.usd_per_sample > 0:
+        return money(arm.usd_per_solved)
+    return "" if arm.model_seconds is None else seconds(arm.model_seconds.value / arm.mean)
