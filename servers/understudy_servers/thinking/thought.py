@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from understudy_servers.reading import read_boolean
 
 LARGEST = 2**53 - 1  # the reference counts in JavaScript numbers; a larger one was not meant
+OPTIONAL = frozenset(["isRevision", "revisesThought", "branchFromThought", "branchId", "needsMoreThoughts"])
 LONGEST_NAME = 256  # characters of a branch or session id; they are repeated in every reply
 
 
@@ -116,21 +117,27 @@ def from_record(record: Mapping[str, Any]) -> Thought:
     Raises:
         ValueError: it holds no thought text, or no number.
     """
+    text, number, total = record.get("thought"), _whole(record, "thoughtNumber"), _whole(record, "totalThoughts")
+    if not isinstance(text, str):
+        raise NoThought
+    if number is None:
+        raise ValueError(f"The thought {text[:40]!r} has no thoughtNumber.")
+    at = record.get("at")
+    at, total = float(at) if isinstance(at, int | float) else 0.0, max(total or 0, number)
+    if record.keys().isdisjoint(OPTIONAL):  # nearly all are; ten thousand of them should load at once
+        return Thought(text=text, number=number, total=total, more=record.get("nextThoughtNeeded") is True, at=at)
     draft = drafted(record)
-    if draft.number is None:
-        raise ValueError(f"The thought {draft.text[:40]!r} has no thoughtNumber.")
-    at = record.get("at", 0.0)
     return Thought(
-        text=draft.text,
-        number=draft.number,
-        total=max(draft.total or 0, draft.number),
+        text=text,
+        number=number,
+        total=total,
         more=bool(draft.more),
         revision=bool(draft.revision),
         revises=draft.revises,
         branched_from=draft.branched_from,
         branch=draft.branch,
         extended=draft.extended,
-        at=float(at) if isinstance(at, int | float) else 0.0,
+        at=at,
     )
 
 
