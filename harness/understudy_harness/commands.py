@@ -12,6 +12,9 @@ GAP: dict[str, tuple[str, str]] = {
     "merge": ("understudy_harness.report_commands:merge", "Join the folders of shards into one run."),
     "plan": ("understudy_harness.report_commands:plan", "Say how many samples and epochs a question needs."),
     "costs": ("understudy_harness.economics.commands:costs", "Should a workload run locally, in the cloud, or both?"),
+    "import": ("understudy_harness.exchange_commands:import_outcomes", "Read published outcomes per item as arms."),
+    "export": ("understudy_harness.exchange_commands:export", "Write a run as CSV, Markdown or Inspect logs."),
+    "benchmarks": ("understudy_harness.exchange_commands:benchmarks", "List what can be measured; fetch its data."),
 }
 
 

@@ -29,7 +29,7 @@ WRONG_EXAMPLES = {
 # EvalPlus' file calls the polynomial of find_zero with its arguments exchanged, so that its own solution fails.
 WRONG_TEST = ("_poly(*candidate(*inp), inp) <= ", "abs(_poly(*inp, candidate(*inp))) <= ")
 _REQUEST = "Complete this Python function. Reply with the whole function in one code block.\n\n```python\n{prompt}\n```"
-_TIMEOUT_S = {False: 5.0, True: 30.0}  # the reference harness allows 3 s on an idle machine; EvalPlus' inputs are many
+_TIMEOUT_S = {False: 5.0, True: 60.0}  # the reference allows 3 s on an idle machine; EvalPlus has thousands of inputs
 
 
 @dataclass(frozen=True)

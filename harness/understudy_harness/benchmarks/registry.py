@@ -51,6 +51,7 @@ KNOWN: dict[str, Entry] = {
     "polyglot-javascript": Entry("polyglot:open_polyglot", "The JavaScript ones; needs jest.", "polyglot"),
     "polyglot-go": Entry("polyglot:open_polyglot", "The Go ones; needs go.", "polyglot"),
     "polyglot-rust": Entry("polyglot:open_polyglot", "The Rust ones without crates; needs cargo.", "polyglot"),
+    "inspect": Entry("inspect_task:open_inspect", "An Inspect task: inspect:FILE.py@TASK.", needs_path=True),
     "jsonl": Entry("jsonl:open_jsonl", "Your own samples as JSON lines.", needs_path=True),
 }
 

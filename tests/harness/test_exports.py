@@ -1,0 +1,188 @@
+"""A run for other tools: CSV that reads back, Markdown, Inspect logs that open there and come back unchanged."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from understudy_harness.analysis import analyze
+from understudy_harness.columns import read_columns
+from understudy_harness.commands import gap
+from understudy_harness.export import COLUMNS, rows_of, write_csv
+from understudy_harness.ledger import Ledger, Row, Spend
+
+SAMPLES = 8
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A small run of two arms and two epochs with transcripts, as `gap run` writes it."""
+    folder = tmp_path / "run"
+    arms = [
+        {"id": "aaaa", "kind": "L", "label": "L", "models": {"local": "ollama:small"}, "benchmark": "demo|1"},
+        {
+            "id": "bbbb",
+            "kind": "S",
+            "label": "S Retry(Direct())",
+            "models": {"local": "ollama:small"},
+            "benchmark": "demo|1",
+        },
+    ]
+    about = {
+        "name": "demo|1",
+        "dataset": "d",
+        "samples": SAMPLES,
+        "clusters": 4,
+        "statement": {"check": "c", "grade": "g"},
+    }
+    with Ledger(folder) as ledger:
+        name = ledger.header({"arms": arms, "benchmarks": [about], "epochs": 2, "command": "understudy gap run"})
+        for arm in arms:
+            for number in range(SAMPLES * 2):
+                sample, epoch = divmod(number, 2)
+                ledger.write(a_row(str(arm["id"]), sample, epoch), name, transcript(sample))
+    return folder
+
+
+def a_row(arm: str, sample: int, epoch: int) -> Row:
+    right = arm == "bbbb" or sample % 2 == 0
+    return Row(
+        arm=arm,
+        benchmark="demo|1",
+        sample=f"s{sample}",
+        epoch=epoch,
+        cluster=f"c{sample // 2}",
+        category="odd, or\nnot",
+        score=float(right),
+        grade="right" if right else "wrong",
+        accepted=right,
+        spend={
+            "local": Spend(
+                model="ollama:small", calls=2, input_tokens=100, output_tokens=20, cache_read_tokens=60, usd=0.001
+            )
+        },
+        seconds=1.5,
+    )
+
+
+def transcript(sample: int) -> list[dict[str, object]]:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"Question {sample}? ü"}]
+    return [{"kind": "generate", "detail": {"messages": messages, "text": f"Answer {sample}", "finish": "stop"}}]
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(gap, list(map(str, arguments)))
+
+
+def test_rows_as_csv_read_back_into_the_same_table(run: Path, tmp_path: Path) -> None:
+    assert write_csv(run, tmp_path / "rows.csv") == 4 * SAMPLES
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[0]["category"] == "odd, or\nnot"
+    source = f"{tmp_path}/rows.csv#score?arm="
+    columns = ["--id", "sample", "--cluster", "cluster", "--epoch", "epoch", "--usd", "usd", "--seconds", "seconds"]
+    back = tmp_path / "back"
+    arms = ["--arm", f"L={source}L", "--arm", f"S:S Retry(Direct())={source}S Retry(Direct())"]
+    result = invoke("import", "--out", back, "--benchmark", "demo|1", *columns, *arms)
+    assert result.exit_code == 0, result.output
+    before, after = (analyze(read_columns(folder)).benchmarks[0] for folder in (run, back))
+    assert before.contrasts[0].lift == after.contrasts[0].lift
+    assert [arm.usd_per_sample for arm in before.arms] == pytest.approx([arm.usd_per_sample for arm in after.arms])
+
+
+def test_an_unpriced_row_has_no_cost_in_csv_and_not_0(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with Ledger(folder) as ledger:
+        name = ledger.header({"arms": [], "benchmarks": [], "epochs": 1})
+        spend = {"local": Spend(model="m", calls=1, unpriced_calls=1)}
+        ledger.write(
+            Row(arm="a", benchmark="b", sample="s", epoch=0, cluster="s", score=1.0, grade="right", spend=spend), name
+        )
+    write_csv(folder, tmp_path / "rows.csv")
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.DictReader(file))["usd"] == ""
+
+
+def test_a_damaged_line_and_a_doubled_row_are_left_out(run: Path) -> None:
+    ledger = run / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join([*lines, lines[-1], lines[-1].replace(b"right", b"wrong"), b'{"torn']))
+    assert len(list(rows_of(run))) == 4 * SAMPLES
+
+
+def test_the_table_as_markdown_says_points_first_and_states_no_ratio_without_a_large_model(run: Path) -> None:
+    text = invoke("export", run, "--to", "markdown").output
+    assert "## demo\\|1" in text
+    assert "| L | ollama:small | 50.0 % |" in text
+    assert "+50.0 [" in text
+    assert "not stated: there is no arm with the large model" in text
+
+
+def test_an_export_to_a_place_that_cannot_be_written_is_one_sentence(run: Path) -> None:
+    (run / "file").write_text("", encoding="utf-8")
+    result = invoke("export", run, "--to", "csv", "--out", run / "file" / "rows.csv")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.output
+    assert "holds no ledger.jsonl" in invoke("export", run / "nothing", "--to", "csv").output
+
+
+INSPECT = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from click.testing import CliRunner
+from inspect_ai.log import list_eval_logs, read_eval_log
+from understudy_harness.commands import gap
+
+run, back = sys.argv[1:]
+exported = CliRunner().invoke(gap, ["export", run, "--to", "eval"], catch_exceptions=False)
+paths = exported.output.split("\\n")[:-1]
+logs = [read_eval_log(path) for path in paths]
+arms = [["--arm", f"{kind}={path}"] for kind, path in zip(("L", "S"), paths)]
+imported = CliRunner().invoke(gap, ["import", "--out", back, "--benchmark", "demo|1", *arms[0], *arms[1]])
+wrong = CliRunner().invoke(gap, ["import", "--out", back, "--benchmark", "b", "--arm", f"L={paths[0]}#other"])
+first = logs[0].samples[0]
+print(json.dumps({
+    "listed": len(list_eval_logs(f"{run}/inspect")),
+    "samples": [len(log.samples) for log in logs],
+    "epochs": logs[0].eval.config.epochs,
+    "accuracy": [log.results.scores[0].metrics["mean"].value for log in logs],
+    "model": logs[0].eval.model,
+    "messages": [[m.role, m.text] for m in first.messages],
+    "score": [first.scores["grade"].value, first.scores["grade"].explanation],
+    "tokens": first.model_usage["ollama:small"].input_tokens_cache_read,
+    "imported": [imported.exit_code, imported.output],
+    "wrong": [wrong.exit_code, wrong.output],
+}))
+"""
+
+
+@pytest.mark.slow
+def test_inspect_logs_open_in_inspect_and_come_back_unchanged(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai", reason="inspect_ai is not installed: pip install 'understudy[inspect]'")
+    # In a process of its own: importing Inspect takes seconds and changes the event loop's settings.
+    back = tmp_path / "back"
+    done = subprocess.run(
+        [sys.executable, "-c", INSPECT, str(run), str(back)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["listed"] == 2
+    assert found["samples"] == [2 * SAMPLES, 2 * SAMPLES]
+    assert found["epochs"] == 2
+    assert found["accuracy"] == [0.5, 1.0]
+    assert found["model"] == "ollama:small"
+    assert found["messages"] == [["system", "Be brief."], ["user", "Question 0? ü"], ["assistant", "Answer 0"]]
+    assert found["score"] == [1.0, "right"]
+    assert found["tokens"] == 60
+    assert found["imported"][0] == 0, found["imported"][1]
+    assert found["wrong"][0] == 2
+    assert "has no score by 'other' (scorers: grade)" in found["wrong"][1]
+    before, after = (analyze(read_columns(folder)).benchmarks[0] for folder in (run, back))
+    assert before.contrasts[0].lift == after.contrasts[0].lift
+    assert before.clusters == after.clusters
+    assert [arm.usd_per_sample for arm in before.arms] == pytest.approx([arm.usd_per_sample for arm in after.arms])
