@@ -21,10 +21,11 @@ from understudy_servers.testing.pool import Pool
 from understudy_servers.testing.running import Raw, Run
 from understudy_servers.testing.split import Split
 from understudy_servers.testing.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
-from understudy_servers.testing.worker.layers import ALL
+from understudy_servers.testing.worker.layers import ALL, ENVIRONMENT
 from understudy_servers.testing.worker.view import SCRATCH, WORKSPACE, make_scratch, write_files
 
 PREFIX = "understudy-run-"
+MAX_COPY = 200 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Executor:
         self.pool = Pool()
         self._isolation: Isolation | None = None
         self._lock = threading.Lock()
+        self._has_pytest: bool | None = None
 
     @property
     def isolation(self) -> Isolation:
@@ -67,10 +69,24 @@ class Executor:
                 self._isolation = found
             return self._isolation
 
+    @property
+    def has_pytest(self) -> bool:
+        """Whether the interpreter has pytest, by asking where it would come from."""
+        with self._lock:
+            if self._has_pytest is None:
+                with self.pool.borrow(Recipe(python=self.machine.python, preload=self.machine.preload)) as zygote:
+                    self._has_pytest = bool(zygote.facts["can_pytest"])
+            return self._has_pytest
+
     def recipe(self, plan: Plan, hash_seed: int = 0) -> Recipe:
         machine = self.machine
+        pytest = plan.framework == "pytest"
         return Recipe(
-            python=machine.python, preload=machine.preload, pytest=plan.framework == "pytest", hash_seed=hash_seed
+            python=machine.python,
+            preload=machine.preload,
+            pytest=pytest,
+            plugins=pytest and plan.root is not None,
+            hash_seed=hash_seed,
         )
 
     def run(
@@ -132,17 +148,26 @@ class Executor:
         job = {**plan.job(), **sandbox.job_fields(isolation), "limits": vars(self.machine.limits)}
         readable = [*system_paths(), *interpreter_paths(zygote.facts), *self.machine.readable]
         readable += [plan.root] if plan.root else []
+        if plan.root is not None:
+            path = str(Path(zygote.facts["executable"]).parent)
+            job |= {"unset": ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"], "env": {"PATH": f"{path}:{ENVIRONMENT['PATH']}"}}
         if isolation.has_view:
             root = plan.root or WORKSPACE
             yield {**job, "readable": readable, "root": root, "path": [root], "scratch": SCRATCH}
             return
+        if "privileges" in isolation.layers:
+            _reachable(zygote.facts)
         with temporary_folder() as folder:
-            root = plan.root or f"{folder}/workspace"
             os.mkdir(f"{folder}/scratch")
             make_scratch(f"{folder}/scratch")
-            os.makedirs(f"{folder}/workspace", mode=0o755)
-            write_files(f"{folder}/workspace", plan.files)
-            readable += [f"{folder}/workspace", "/proc", "/dev"]
+            root = plan.root or f"{folder}/workspace"
+            if plan.root is not None and (plan.files or plan.extra.get("writes")):
+                root = f"{folder}/project"
+                _copy_project(plan.root, root)
+            elif plan.root is None:
+                os.makedirs(root, mode=0o755)
+            write_files(root, plan.files)
+            readable += [root, "/proc", "/dev"]
             yield {
                 **job,
                 "files": {},
@@ -167,6 +192,38 @@ class Executor:
 
 class NeedsPytest(Exception):
     """The tests are pytest tests and the interpreter has no pytest."""
+
+
+def _copy_project(source: str, target: str) -> None:
+    """Stand in for an overlay where there is none.
+
+    Raises:
+        SandboxRefused: the project is too large to be copied for each run.
+    """
+    size = sum(path.stat().st_size for path in Path(source).rglob("*") if path.is_file() and not path.is_symlink())
+    if size > MAX_COPY:
+        raise SandboxRefused(
+            f"Laying files over {source} needs a private view of the file system, which is missing here, and its "
+            f"{size >> 20} MiB are too many to copy. Write the files into the project instead."
+        )
+    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(".git", "node_modules", "__pycache__"))
+
+
+def _reachable(facts: dict[str, Any]) -> None:
+    """A root server hands tests to an ordinary user, who without a private view sees only what others may see.
+
+    Raises:
+        SandboxRefused: the interpreter lies in a folder that others may not enter.
+    """
+    if os.geteuid() != 0:
+        return
+    path = Path(facts["base"])
+    for folder in (path, *path.parents):
+        if not folder.stat().st_mode & 0o001:
+            raise SandboxRefused(
+                f"The interpreter {facts['executable']} lies in {folder}, which the ordinary user that runs the tests "
+                "may not enter. Use an interpreter outside of it, or start the server as an ordinary user."
+            )
 
 
 @contextmanager

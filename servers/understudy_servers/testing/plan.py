@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from understudy_servers.testing.expected import expected_ids, needs_pytest
@@ -25,6 +26,12 @@ class Plan:
     seed: int = 0
     shuffle: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def source(self, path: str) -> str:
+        """The text of one of the files, as the run will see it."""
+        if path in self.files or self.root is None:
+            return self.files[path]
+        return (Path(self.root) / path).read_text(encoding="utf-8", errors="replace")
 
     def job(self) -> dict[str, Any]:
         """The part of a job that does not depend on the machine, with a fresh mark for its events."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Literal
 
 from anyio import to_thread
@@ -16,7 +17,9 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from understudy_servers.errors import readable
 from understudy_servers.repair import Spelling, repairing
 from understudy_servers.testing.execute import Machine, sweep
+from understudy_servers.testing.project import Project, hidden_files
 from understudy_servers.testing.result import Result
+from understudy_servers.testing.subjects import Loose, ProjectSubject, Subject
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.worker.events import short
 from understudy_servers.testing.workspace import BadWorkspace, Store, UnknownWorkspace, checked_files
@@ -46,6 +49,19 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
     workers: int = max(1, (os.cpu_count() or 2) // 2)
     grade: bool = False
+    root: Path | None = None
+    protected: tuple[str, ...] = ()
+    hidden: Path | None = None
+    writes: bool = False
+
+    def open_project(self, root: Path) -> ProjectSubject:
+        """Open the project at `root` with its hidden tests.
+
+        Raises:
+            NotADirectoryError: there is no such folder.
+        """
+        project = Project.open(root, self.protected, writes=self.writes)
+        return ProjectSubject(project, {} if self.hidden is None else hidden_files(self.hidden))
 
 
 def build_server(settings: Settings | None = None) -> MCPServer[None]:
@@ -92,6 +108,7 @@ class Door:
     def __init__(self, verifier: Verifier, settings: Settings) -> None:
         self.verifier, self.settings = verifier, settings
         self.store = Store()
+        self.project = settings.open_project(settings.root) if settings.root else None
 
     def tools(self) -> list[Any]:
         return [self.run_tests, self.test_status]
@@ -114,7 +131,7 @@ class Door:
         try:
             with readable(ValueError):
                 request = Request(
-                    workspace=self.store.resolve(meta["understudy/workspace"]),
+                    subject=self._subject(meta),
                     candidate=_candidate(files),
                     select=[select] if select else None,
                     only=only,
@@ -133,6 +150,14 @@ class Door:
                     notes=[short(error, 400)],
                 )
             )
+
+    def _subject(self, meta: Meta) -> Subject:
+        if "understudy/workspace" in meta:
+            return Loose(self.store.resolve(meta["understudy/workspace"]))
+        if self.project is None:
+            with readable(NotADirectoryError):
+                self.project = self.settings.open_project(Path.cwd())
+        return self.project
 
     async def test_status(self) -> CallToolResult:
         """Frameworks found, sandbox layers, queue and limits."""

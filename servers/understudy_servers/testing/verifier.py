@@ -1,7 +1,5 @@
 """The verifier: a request in, a proved verdict out. It knows no MCP."""
 
-import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,14 +14,14 @@ from understudy_servers.testing.execute import Executor, Machine, NeedsPytest
 from understudy_servers.testing.isolation import SandboxRefused
 from understudy_servers.testing.judge import Judgement, signature
 from understudy_servers.testing.limits import Limits
-from understudy_servers.testing.plan import BadTests, Plan, for_workspace
+from understudy_servers.testing.plan import BadTests, Framework, Plan
 from understudy_servers.testing.result import Result, from_judgement
 from understudy_servers.testing.running import Raw
 from understudy_servers.testing.split import Split
+from understudy_servers.testing.subjects import Subject
 from understudy_servers.testing.turns import Busy, Turns
 from understudy_servers.testing.warm import ZygoteLost
 from understudy_servers.testing.worker.events import short
-from understudy_servers.testing.workspace import Workspace, takes_over
 
 Only = Literal["all", "failed", "changed"]
 REMEMBERED = 1_000
@@ -32,15 +30,16 @@ OUTPUT = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One question: does this candidate pass the tests of this workspace?"""
+    """One question: does this candidate pass the tests of this subject?"""
 
-    workspace: Workspace
+    subject: Subject
     candidate: Mapping[str, str] = field(default_factory=dict)
     select: Sequence[str] | None = None
     only: Only = "all"
     grade: bool = False
     limits: Mapping[str, Any] = field(default_factory=dict)
     client: str = ""
+    prove: bool = True
 
 
 @dataclass
@@ -79,27 +78,26 @@ class Verifier:
             return _infra_error(type(error).__name__, str(error), request)
 
     def _verify(self, request: Request, limits: Limits, stop: threading.Event) -> Result:
-        guarded = request.workspace.protected | request.workspace.hidden
-        if touched := sorted(guarded & request.candidate.keys()):
-            return self._stamped(Result("tampered", f"protected_path:{touched[0]}"), request)
-        if shadow := next((path for path in request.candidate if takes_over(path, request.workspace.files)), None):
-            return self._stamped(Result("tampered", f"takes_over:{shadow}"), request)
-        hidden = request.grade and bool(request.workspace.hidden)
+        subject, candidate = request.subject, request.candidate
+        if sign := subject.refusal(candidate):
+            return self._stamped(Result("tampered", sign), request)
+        framework: Framework = "pytest" if self.executor.has_pytest else "plain"
+        select = self._select(request)
+        if select == []:
+            return self._stamped(Result("no_tests", "nothing_changed"), request)
         try:
-            select = self._select(request)
-            plan = for_workspace(
-                request.workspace, request.candidate, hidden=hidden, select=select, seed=_seed(request)
-            )
+            unseen = subject.hidden(candidate, framework)
+            plan = unseen if request.grade and unseen is not None else subject.plan(candidate, framework, select)
         except BadTests as error:
             return _infra_error("bad_tests", f"The tests of the workspace cannot be read: {error}", request)
         judgement, result = self._run(plan, limits, stop)
-        if judgement.verdict == "passed" and select is None:
-            unseen = None
-            if request.workspace.hidden and not hidden:
-                unseen = for_workspace(request.workspace, request.candidate, hidden=True, seed=plan.seed)
+        if judgement.verdict == "passed" and select is None and request.prove:
+            unseen = None if plan is unseen else unseen
             result = self._prove(plan, unseen, limits, result, stop)
+        elif judgement.verdict == "passed" and select is not None:
+            result.notes.append("Only a part of the tests was run; run all of them to have the pass proved.")
         result.graded = request.grade
-        self._compare(request, result, judgement)
+        self._compare(request, result)
         return self._stamped(result, request)
 
     def _run(self, plan: Plan, limits: Limits, stop: threading.Event) -> tuple[Judgement, Result]:
@@ -109,9 +107,16 @@ class Verifier:
         if judgement.verdict == "infra_error":
             return judgement, replace(result, reason="sandbox", notes=[judgement.reason])
         if judgement.verdict != "passed":
-            result.output = short(bytes(raw.output[-4 * OUTPUT :]).decode("utf-8", "replace"), OUTPUT)
+            result.output = self._output(plan, judgement, raw)
             result.cut["chars"] = raw.output_cut
         return judgement, result
+
+    def _output(self, plan: Plan, judgement: Judgement, raw: Raw) -> str:
+        """What the failing code printed. pytest captures it for each test; else it is the end of all output."""
+        if plan.framework == "pytest":
+            outputs = (facts.get("output") for facts in judgement.report.facts.values())
+            return next((short(output, OUTPUT) for output in outputs if output), "")
+        return short(bytes(raw.output[-4 * OUTPUT :]).decode("utf-8", "replace"), OUTPUT)
 
     def _prove(self, plan: Plan, hidden: Plan | None, limits: Limits, result: Result, stop: threading.Event) -> Result:
         spent = [result.ms]
@@ -126,7 +131,7 @@ class Verifier:
             spent.append(raw.seconds * 1000)
             return judgement, raw
 
-        proof = proving.prove(plan, hidden, proving.Runner(run, run_split))
+        proof = proving.prove(plan, list(result.outcomes), hidden, proving.Runner(run, run_split))
         result = replace(result, ms=round(sum(spent), 1), notes=proof.notes, hidden=proof.hidden)
         if proof.verdict is None:
             return replace(result, proof=proof.steps)
@@ -136,31 +141,33 @@ class Verifier:
         return result
 
     def _select(self, request: Request) -> list[str] | None:
+        """What is to be run: None for everything, an empty list for nothing."""
+        chosen = list(request.select) if request.select else None
         if request.only == "failed":
-            last = self._last.get((request.client, request.workspace.id))
-            failed = [name for name, outcome in last.outcomes.items() if outcome == "failed"] if last else []
-            return failed or (list(request.select) if request.select else None)
-        return list(request.select) if request.select else None
+            last = self._last.get((request.client, request.subject.id))
+            return (
+                [name for name, outcome in last.outcomes.items() if outcome == "failed"] or chosen if last else chosen
+            )
+        if request.only == "changed":
+            affected = request.subject.affected()
+            return chosen if affected is None else affected
+        return chosen
 
-    def _compare(self, request: Request, result: Result, judgement: Judgement) -> None:
-        """Fill the delta to the previous run of this workspace by this client, and remember this one."""
-        key = (request.client, request.workspace.id)
+    def _compare(self, request: Request, result: Result) -> None:
+        """Fill the delta to the previous run of this subject by this client, and remember this one."""
+        key = (request.client, request.subject.id)
         last = self._last.pop(key, None)
-        first = next((facts for facts in result.failures), None)
+        first = next(iter(result.failures), None)
         mark = (*signature(first), first["id"], first["actual"]) if first else None
         count = (last.count + 1 if last and last.signature == mark else 1) if mark else 0
         before = last.outcomes if last else {}
         result.delta = {
             "fixed": [
-                name
-                for name, outcome in result.outcomes.items()
-                if outcome == "passed" and before.get(name) == "failed"
-            ][:5],
+                name for name, now in result.outcomes.items() if now == "passed" and before.get(name) == "failed"
+            ],
             "broke": [
-                name
-                for name, outcome in result.outcomes.items()
-                if outcome == "failed" and before.get(name) == "passed"
-            ][:5],
+                name for name, now in result.outcomes.items() if now == "failed" and before.get(name) == "passed"
+            ],
             "same_failure_count": count,
         }
         self._last[key] = _Last({**before, **result.outcomes}, mark, count)
@@ -169,7 +176,8 @@ class Verifier:
 
     def _stamped(self, result: Result, request: Request) -> Result:
         result.isolation = self.executor.isolation.word
-        result.workspace = request.workspace.id
+        result.workspace = request.subject.id
+        result.changed_tests = request.subject.changed_tests()
         return result
 
     def status(self) -> dict[str, Any]:
@@ -197,11 +205,5 @@ class Verifier:
         self.executor.close()
 
 
-def _seed(request: Request) -> int:
-    """The same candidate for the same workspace gets the same seed."""
-    text = json.dumps([request.workspace.id, dict(request.candidate)], sort_keys=True)
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big") >> 1
-
-
 def _infra_error(reason: str, text: str, request: Request) -> Result:
-    return Result("infra_error", reason, notes=[short(text, 600)], workspace=request.workspace.id, isolation="unknown")
+    return Result("infra_error", reason, notes=[short(text, 600)], workspace=request.subject.id, isolation="unknown")

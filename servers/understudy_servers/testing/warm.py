@@ -58,6 +58,7 @@ class Recipe:
     python: str
     preload: tuple[str, ...] = ()
     pytest: bool = False
+    plugins: bool = False  # whether pytest loads the plugins that are installed
     hash_seed: int = 0
 
 
@@ -80,6 +81,8 @@ class Zygote:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         env = {**ENVIRONMENT, "PYTHONHASHSEED": str(recipe.hash_seed)}
+        if recipe.plugins:
+            del env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
         command = [recipe.python, "-c", BOOT, str(theirs.fileno())]
         try:
             process = subprocess.Popen(

@@ -10,6 +10,7 @@ import pytest
 
 from understudy_servers.testing.execute import Machine
 from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.subjects import Loose
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.workspace import BadWorkspace, Workspace, address, checked_files
 
@@ -71,7 +72,7 @@ async def verdict_of(verifier: Verifier, tests: str, candidate: Mapping[str, str
         files = checked_files(candidate)
     except BadWorkspace:
         return None
-    return await verifier.verify(Request(workspace=workspace(tests, hidden), candidate=files))
+    return await verifier.verify(Request(subject=Loose(workspace(tests, hidden)), candidate=files))
 
 
 @pytest.mark.parametrize("tests", [pytest.param(PLAIN, id="plain"), pytest.param(UNITTEST, id="unittest")])

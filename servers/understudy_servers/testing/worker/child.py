@@ -90,7 +90,10 @@ def _first_process(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, 
             signal.signal(signal.SIGTERM, lambda *_: _hunt_orphans())
         isolation.enter_view(layers, job)
         if layers.private_view:
-            view.write_files(view.WORKSPACE, job["files"])
+            if not job.get("project"):
+                view.write_files(view.WORKSPACE, job["files"])
+            elif job["files"] or job["writes"]:
+                view.lay_over(job["root"], job["files"], writable=job["writes"])
             view.seal()
         isolation.drop_privileges(layers)
         worker = os.fork()

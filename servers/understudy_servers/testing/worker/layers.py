@@ -158,6 +158,7 @@ def lock(layers: Layers, job: Mapping[str, Any]) -> None:
     if layers.want("landlock"):
         readable = ["/"] if layers.private_view else job["readable"]
         writable = [job["scratch"], "/dev/null", *(["/dev/shm"] if layers.private_view else [])]
+        writable += [job["root"]] if job.get("writes") else []
         try:
             missing = landlock.restrict(readable, writable, network=layers.loopback)
             _note_landlock(layers, missing)
@@ -181,4 +182,5 @@ def _note_landlock(layers: Layers, missing: list[str]) -> None:
 def environment(job: Mapping[str, Any]) -> dict[str, str]:
     """A clean environment: nothing of the server's own."""
     scratch = job["scratch"]
-    return {**ENVIRONMENT, "HOME": f"{scratch}/home", "TMPDIR": f"{scratch}/tmp", **job.get("env", {})}
+    clean = {name: value for name, value in ENVIRONMENT.items() if name not in job.get("unset", ())}
+    return {**clean, "HOME": f"{scratch}/home", "TMPDIR": f"{scratch}/tmp", **job.get("env", {})}

@@ -1,41 +1,77 @@
 """Run a job with the project's own pytest, and report over the private channel."""
 
+import importlib
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from understudy_servers.testing.worker.events import Put, short
+from understudy_servers.testing.worker.events import Put, short, show
 from understudy_servers.testing.worker.failures import Sources, describe
 
 DETAILED = 12
+WHERE = re.compile(r"\+\s+where .+? = (.+)")  # the call in the wording of pytest
 QUIET = ["-p", "no:cacheprovider", "-p", "no:debugging", "-p", "no:faulthandler"]
 
 
 def prepare() -> str | None:
-    """Import pytest before the fork; return its version, or None where it is not installed."""
+    """Warm the project's pytest before the fork, with its plugins; return its version, or None where there is none.
+
+    One throwaway test is run, so that everything a run imports is imported. No project code is.
+    """
     try:
         import pytest  # noqa: PLC0415 - the project's pytest, in the project's interpreter
     except ImportError:
         return None
+    for name in ("difflib", "pprint", "unittest.mock"):  # what a failing test will want
+        importlib.import_module(name)
+
+    path, known, output = list(sys.path), set(sys.modules), os.dup(1)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    try:
+        with tempfile.TemporaryDirectory(prefix="understudy-prime-") as folder:
+            test = os.path.join(folder, "test_understudy_prime.py")
+            with open(test, "w") as stream:
+                stream.write("def test_prime(tmp_path, capsys):\n    assert 1 == 1\n")
+            pytest.main(["-q", *QUIET, "-c", os.devnull, "--rootdir", folder, f"--basetemp={folder}/temp", test])
+            sys.stdout.flush()
+    finally:
+        os.dup2(output, 1)
+        os.close(output)
+        os.close(silence)
+        sys.path[:] = path
+        for name in [name for name in sys.modules.keys() - known if "understudy_prime" in name]:
+            del sys.modules[name]
     return pytest.__version__
 
 
 class Reporter:
     """A pytest plugin that writes one event for each report."""
 
-    def __init__(self, put: Put, sources: Sources, select: list[str] | None) -> None:
-        self.put, self.sources, self.select = put, sources, select
+    def __init__(self, put: Put, sources: Sources) -> None:
+        self.put, self.sources = put, sources
         self.described = 0
+        self.compared: dict[str, str] = {}
         self.facts: dict[str, dict[str, Any]] = {}
 
     def pytest_collection_finish(self, session: Any) -> None:
         self.put("collected", ids=[short(item.nodeid, 400) for item in session.items])
 
+    def pytest_deselected(self, items: Any) -> None:
+        self.put("deselected", ids=[short(item.nodeid, 400) for item in items])
+
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             facts = self.facts.pop("collect", None) or {"kind": "import", "message": short(report.longrepr, 600)}
             self.put("collect_error", id=short(report.nodeid, 400), **facts)
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        """Keep both sides of the comparison that failed; pytest words it as it always does."""
+        sign = "" if op == "==" else op
+        self.compared = {"actual": show(left), "expected": f"{sign} {show(right)}".strip()}
 
     def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
         self.described += 1
@@ -43,14 +79,19 @@ class Reporter:
             return
         error = call.excinfo.value
         error = error.__cause__ if type(error).__name__ == "CollectError" and error.__cause__ else error
-        self.facts["collect" if report.when == "collect" else report.nodeid] = describe(error, self.sources)
+        facts = describe(error, self.sources)
+        compared, self.compared = self.compared, {}
+        if facts["kind"] == "assert" and not facts["actual"]:
+            where = WHERE.search(facts["message"])
+            facts |= compared | ({"call": where[1]} if where else {})
+        self.facts["collect" if report.when == "collect" else report.nodeid] = facts
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         facts: dict[str, Any] = {"xfail": True} if hasattr(report, "wasxfail") else {}
         if report.failed:
             self.facts.pop("collect", None)
-            facts["text"] = short(report.longreprtext, 1500) if self.described <= DETAILED else ""
-            self.pending = (report, facts)
+            output = f"{report.capstdout}{report.capstderr}"
+            facts["output"] = short(output, 400) if self.described <= DETAILED else ""
         elif report.skipped and isinstance(report.longrepr, tuple):
             facts["message"] = short(report.longrepr[2], 200)
         self._test(report, facts)
@@ -71,8 +112,8 @@ def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
     import pytest  # noqa: PLC0415 - the project's pytest, in the project's interpreter
 
     sources = Sources(job["root"], job["tests"], job["candidate"])
-    reporter = Reporter(put, sources, job["select"])
-    arguments = [*QUIET, "--rootdir", job["root"], "--color=no", "--tb=short", "-q", "--no-header"]
+    reporter = Reporter(put, sources)
+    arguments = [*QUIET, "--rootdir", job["root"], "--color=no", "--tb=no", "-qq", "--no-header", "--no-summary"]
     if job.get("ignore_config"):
         arguments += ["-c", os.devnull, "--confcutdir", job["root"]]
     if job.get("shuffle") is not None:

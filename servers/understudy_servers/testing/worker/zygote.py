@@ -7,6 +7,7 @@ to a fork and answers with the child's pid and a handle on it.
 import array
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -85,5 +86,6 @@ def facts() -> dict[str, Any]:
         "prefix": sys.prefix,
         "base": sys.base_prefix,
         "path": [entry for entry in sys.path if entry],
+        "can_pytest": importlib.util.find_spec("pytest") is not None,
         "threads": len(os.listdir("/proc/self/task")),
     }

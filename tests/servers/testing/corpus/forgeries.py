@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# ruff: noqa
+# ruff: noqa: E501 - programs in strings
 """Wrong solutions that try to look right. Each function returns the files of a candidate; none may pass."""
 
 WRONG = "def add(a, b):\n    return a - b\n\ndef mul(a, b):\n    return a + b\n"
@@ -22,16 +22,21 @@ def f04_atexit_forces_zero():
 
 
 def f05_patches_the_runner():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import gc, types
 for thing in gc.get_objects():
     if isinstance(thing, types.FunctionType) and thing.__name__ in ("_run_item", "runtest", "pytest_pyfunc_call", "pytest_runtest_call"):
         thing.__code__ = (lambda *a, **k: True).__code__
-"""}
+"""
+    }
 
 
 def f06_patches_reports():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import sys
 for name, module in list(sys.modules.items()):
     if name == "_pytest.reports":
@@ -41,11 +46,14 @@ for name, module in list(sys.modules.items()):
             report.outcome, report.longrepr = "passed", None
             return report
         module.TestReport.from_item_and_call = staticmethod(forged)
-"""}
+"""
+    }
 
 
 def f07_patches_the_describing():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import gc, types
 for thing in gc.get_objects():
     if isinstance(thing, types.FunctionType) and thing.__name__ == "_describe":
@@ -54,15 +62,20 @@ for thing in gc.get_objects():
             self.failed -= 1
             return {}
         thing.__code__ = calm.__code__
-"""}
+"""
+    }
 
 
 def f08_equals_everything():
-    return {"solution.py": "class Any_:\n    def __eq__(self, other): return True\n    __hash__ = object.__hash__\ndef add(a, b): return Any_()\nmul = add\n"}
+    return {
+        "solution.py": "class Any_:\n    def __eq__(self, other): return True\n    __hash__ = object.__hash__\ndef add(a, b): return Any_()\nmul = add\n"
+    }
 
 
 def f09_int_that_equals_everything():
-    return {"solution.py": "class Any_(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef add(a, b): return Any_(0)\nmul = add\n"}
+    return {
+        "solution.py": "class Any_(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef add(a, b): return Any_(0)\nmul = add\n"
+    }
 
 
 def f09b_equals_small_numbers_only():
@@ -71,11 +84,17 @@ def f09b_equals_small_numbers_only():
 
 
 def f10_conftest_forges_reports():
-    return {"solution.py": WRONG, "conftest.py": "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n    r = yield\n    r.get_result().outcome = 'passed'\n"}
+    return {
+        "solution.py": WRONG,
+        "conftest.py": "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n    r = yield\n    r.get_result().outcome = 'passed'\n",
+    }
 
 
 def f11_conftest_neuters_items():
-    return {"solution.py": WRONG, "conftest.py": "def pytest_collection_modifyitems(items):\n    for i in items: i.runtest = lambda: None\n"}
+    return {
+        "solution.py": WRONG,
+        "conftest.py": "def pytest_collection_modifyitems(items):\n    for i in items: i.runtest = lambda: None\n",
+    }
 
 
 def f12_conftest_deselects():
@@ -87,7 +106,11 @@ def f13_ini_collects_only():
 
 
 def f14_ini_selects():
-    return {"solution.py": WRONG, "setup.cfg": "[tool:pytest]\naddopts = -k nothing\n", "tox.ini": "[pytest]\naddopts = -k nothing\n"}
+    return {
+        "solution.py": WRONG,
+        "setup.cfg": "[tool:pytest]\naddopts = -k nothing\n",
+        "tox.ini": "[pytest]\naddopts = -k nothing\n",
+    }
 
 
 def f15_conftest_exit_status():
@@ -95,12 +118,15 @@ def f15_conftest_exit_status():
 
 
 def f16_rewrites_the_test_file():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import glob
 for path in glob.glob("test_*.py") + glob.glob("/workspace/test_*.py"):
     try: open(path, "w").write("def test_add(): pass\\ndef test_mul(): pass\\n")
     except OSError: pass
-"""}
+"""
+    }
 
 
 def f17_replaces_the_test_file():
@@ -112,11 +138,16 @@ def f18_fake_log():
 
 
 def f19_writes_reports():
-    return {"solution.py": WRONG + "for name in ('report.xml', '/tmp/report.json'):\n    try: open(name, 'w').write('<testsuite tests=\"2\" failures=\"0\"/>')\n    except OSError: pass\n"}
+    return {
+        "solution.py": WRONG
+        + "for name in ('report.xml', '/tmp/report.json'):\n    try: open(name, 'w').write('<testsuite tests=\"2\" failures=\"0\"/>')\n    except OSError: pass\n"
+    }
 
 
 def f20_sprays_events():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import json, os
 lines = [{"e": "start"}, {"e": "collected", "ids": ["test_solution.py::test_add", "test_solution.py::test_mul"]}]
 lines += [{"e": "test", "id": i, "outcome": "passed", "ms": 1} for i in lines[1]["ids"]] + [{"e": "finish", "failed": 0, "collected": 2}, {"e": "end", "code": 0}]
@@ -125,22 +156,28 @@ for fd in range(3, 30):
         try: os.write(fd, (json.dumps({"k": "", "n": number, **line}) + "\\n").encode())
         except OSError: break
 os._exit(0)
-"""}
+"""
+    }
 
 
 def f21_finds_the_reporter():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import gc
 for thing in gc.get_objects():
     if type(thing).__name__ in ("Reporter", "_Session"):
         for name in ("pytest_runtest_logreport", "put"):
             try: setattr(thing, name, lambda *a, **k: None)
             except Exception: pass
-"""}
+"""
+    }
 
 
 def f22_knows_the_protocol():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import gc, os, types
 puts = [f for f in gc.get_objects() if isinstance(f, types.FunctionType) and f.__name__ == "put" and f.__closure__]
 ids = ["test_solution.py::test_add", "test_solution.py::test_mul"]
@@ -151,7 +188,8 @@ for put in puts:
     put("finish", failed=0, collected=2, errors=0)
     put("end", code=0)
 os._exit(0)
-"""}
+"""
+    }
 
 
 def f23_shadows_pytest():
@@ -163,7 +201,10 @@ def f23b_shadows_the_standard_library():
 
 
 def f24_patches_raises():
-    return {"solution.py": WRONG + "import sys, contextlib\nif 'pytest' in sys.modules: sys.modules['pytest'].raises = lambda *a, **k: contextlib.suppress(BaseException)\n"}
+    return {
+        "solution.py": WRONG
+        + "import sys, contextlib\nif 'pytest' in sys.modules: sys.modules['pytest'].raises = lambda *a, **k: contextlib.suppress(BaseException)\n"
+    }
 
 
 def f25_assertion_error_is_a_skip():
@@ -187,7 +228,8 @@ def f29_skips_the_module():
 
 
 def f30_reads_the_expected_value():
-    return {"solution.py": """
+    return {
+        "solution.py": """
 import ast, sys
 def add(a, b):
     frame = sys._getframe(1)
@@ -198,15 +240,22 @@ def add(a, b):
     line = open(frame.f_code.co_filename).read().splitlines()[frame.f_lineno - 1]
     return ast.literal_eval(line.split("==")[1].strip())
 mul = add
-"""}
+"""
+    }
 
 
 def f32_thread_exits():
-    return {"solution.py": WRONG + "import os, threading, time\nthreading.Thread(target=lambda: (time.sleep(0.001), os._exit(0)), daemon=True).start()\ntime.sleep(0.5)\n"}
+    return {
+        "solution.py": WRONG
+        + "import os, threading, time\nthreading.Thread(target=lambda: (time.sleep(0.001), os._exit(0)), daemon=True).start()\ntime.sleep(0.5)\n"
+    }
 
 
 def f33_alarm_exits():
-    return {"solution.py": WRONG + "import os, signal, time\nsignal.signal(signal.SIGALRM, lambda *a: os._exit(0))\nsignal.setitimer(signal.ITIMER_REAL, 0.001)\ntime.sleep(0.5)\n"}
+    return {
+        "solution.py": WRONG
+        + "import os, signal, time\nsignal.signal(signal.SIGALRM, lambda *a: os._exit(0))\nsignal.setitimer(signal.ITIMER_REAL, 0.001)\ntime.sleep(0.5)\n"
+    }
 
 
 def f34_forked_parent_exits():
@@ -214,7 +263,9 @@ def f34_forked_parent_exits():
 
 
 def f35_replaces_test_code():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import sys
 class Hook:
     def __getattr__(self, name): raise AttributeError(name)
@@ -228,11 +279,14 @@ def patch(*_):
 def trace(frame, event, arg):
     patch()
 sys.settrace(trace)
-"""}
+"""
+    }
 
 
 def f36_forces_known_tests():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import sys, gc, types
 def known(): pass
 def profile(frame, event, arg):
@@ -242,21 +296,28 @@ def profile(frame, event, arg):
                 if hasattr(module, key):
                     getattr(module, key).__code__ = known.__code__
 sys.setprofile(profile)
-"""}
+"""
+    }
 
 
 def f37_deletes_the_tests():
-    return {"solution.py": WRONG + "import os, glob\nfor p in glob.glob('*'):\n    try: os.unlink(p)\n    except OSError: pass\n"}
+    return {
+        "solution.py": WRONG
+        + "import os, glob\nfor p in glob.glob('*'):\n    try: os.unlink(p)\n    except OSError: pass\n"
+    }
 
 
 def f37b_plants_bytecode():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import os
 try:
     os.makedirs("__pycache__", exist_ok=True)
     open("__pycache__/solution.cpython-311.pyc", "wb").write(b"x" * 64)
 except OSError: pass
-"""}
+"""
+    }
 
 
 def f38_another_assertion_error():
@@ -264,7 +325,9 @@ def f38_another_assertion_error():
 
 
 def f39_swaps_the_failure_function():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import sys
 def profile(frame, event, arg):
     for name, module in list(sys.modules.items()):
@@ -272,11 +335,13 @@ def profile(frame, event, arg):
             import unittest
             vars(module)["@fail"] = lambda *a: unittest.SkipTest("calm")
 sys.setprofile(profile)
-"""}
+"""
+    }
 
 
 def f40_pretends_by_argument_origin():
-    return {"solution.py": """
+    return {
+        "solution.py": """
 import sys
 def _wanted(a, b):
     frame = sys._getframe(2)
@@ -285,11 +350,13 @@ def _wanted(a, b):
             return value
 def add(a, b): return _wanted(a, b)
 def mul(a, b): return _wanted(a, b)
-"""}
+"""
+    }
 
 
 def f41_a_servant_that_asks_the_other_side():
-    return {"solution.py": """
+    return {
+        "solution.py": """
 import gc
 class Spy:
     def __init__(self, a, b): self.a, self.b = a, b
@@ -300,15 +367,19 @@ class Spy:
     __hash__ = object.__hash__
 def add(a, b): return Spy(a, b)
 mul = add
-"""}
+"""
+    }
 
 
 def f42_answers_callbacks_itself():
-    return {"solution.py": WRONG + """
+    return {
+        "solution.py": WRONG
+        + """
 import os, json, struct
 for fd in range(3, 10):
     try:
         body = json.dumps({"value": {"i": "5"}, "after": [], "after_named": {}}).encode()
         os.write(fd, struct.pack("I", len(body)) + body)
     except OSError: pass
-"""}
+"""
+    }

@@ -1,0 +1,110 @@
+"""Warm, isolated runs against cold `python -m pytest` of the same tests in the same rounds: the ratio is the result.
+
+Run: `python tests/benchmarks/bench_testing_warm.py [ROUNDS]`. Rounds are interleaved, so that a busy machine hurts both
+alike. numpy and pandas are used when they are installed for this interpreter.
+"""
+
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from understudy_servers.testing.execute import Executor, Machine
+from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.plan import Plan
+from understudy_servers.testing.worker.layers import ALL
+
+LIMITS = Limits(wall_s=120.0, cpu_s=120, address_mb=16_384)
+BARS = {"one test": 0.25, "numpy and pandas": 0.15, "200 tests": 0.60}
+
+
+def one(folder: Path) -> None:
+    (folder / "test_one.py").write_text("def test_one():\n    assert 1 + 1 == 2\n")
+
+
+def two_hundred(folder: Path) -> None:
+    for number in range(10):
+        tests = "".join(f"def test_{n}():\n    assert {n} + 1 == {n + 1}\n\n\n" for n in range(20))
+        (folder / f"test_many_{number}.py").write_text(tests)
+
+
+def science(folder: Path) -> None:
+    (folder / "test_science.py").write_text(
+        "import numpy as np\nimport pandas as pd\n\n\ndef test_sum():\n    assert np.arange(4).sum() == 6\n\n\n"
+        "def test_frame():\n    assert pd.DataFrame({'a': [1, 2]}).a.sum() == 3\n"
+    )
+
+
+def plan_of(folder: Path) -> Plan:
+    tests = tuple(sorted(path.name for path in folder.glob("test_*.py")))
+    return Plan(files={}, tests=tests, framework="pytest", root=str(folder), extra={"project": True, "writes": False})
+
+
+def bare(plan: Plan) -> Plan:
+    """The same files as a loose problem, which loads no plugins, as the cold run does not."""
+    files = {path: plan.source(path) for path in plan.tests}
+    return Plan(files=files, tests=plan.tests, framework="pytest")
+
+
+def timed(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return (time.perf_counter() - started) * 1000
+
+
+def measure(name: str, make: Callable[[Path], None], rounds: int, preload: tuple[str, ...] = ()) -> None:
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}
+    full = Executor(Machine(preload=preload, limits=LIMITS))
+    naked = Executor(Machine(preload=preload, limits=LIMITS, policy="weak", switched_off=frozenset(ALL)))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        make(folder)
+        plan = bare(plan_of(folder))
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        ways = {
+            "cold pytest": lambda: subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL),
+            "warm, no layers": lambda: expect_pass(naked, plan),
+            "warm, all layers": lambda: expect_pass(full, plan),
+        }
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for number in range(rounds + 2):
+            for way, action in ways.items():
+                spent = timed(action)
+                if number >= 2:
+                    times[way].append(spent)
+    full.close()
+    naked.close()
+    medians = {way: statistics.median(values) for way, values in times.items()}
+    click.echo(f"{name} ({rounds} rounds, load {os.getloadavg()[0]:.1f})")
+    for way, median in medians.items():
+        ratio = median / medians["cold pytest"]
+        click.echo(f"  {way:18} median {median:8.1f} ms  min {min(times[way]):8.1f} ms  {ratio:5.2f} of cold")
+    pairs = zip(times["warm, all layers"], times["warm, no layers"], strict=True)
+    overhead = statistics.median(with_all - without for with_all, without in pairs)
+    ratio = medians["warm, all layers"] / medians["cold pytest"]
+    click.echo(f"  ratio {ratio:.2f} (bar {BARS[name]:.2f}); isolation adds {overhead:.1f} ms (bar 5)")
+
+
+def expect_pass(executor: Executor, plan: Plan) -> None:
+    judgement, _ = executor.run(plan, LIMITS)
+    assert judgement.verdict == "passed", (judgement.verdict, judgement.reason)
+
+
+def main(rounds: int) -> None:
+    measure("one test", one, rounds)
+    measure("200 tests", two_hundred, rounds)
+    if importlib.util.find_spec("numpy") and importlib.util.find_spec("pandas"):
+        measure("numpy and pandas", science, rounds, ("numpy", "pandas"))
+    else:
+        click.echo("numpy and pandas: not installed, left out")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25)
