@@ -1,5 +1,6 @@
 """`understudy solve`: a project's failing tests, a question, or a file full of prompts."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,7 @@ class Watched(Trace):
 
 def _question(common: Common, text: str, given: Mapping[str, Any]) -> None:
     if text == "-" or not text:
-        text = click.get_text_stream("stdin").read() if text == "-" else ""
+        text = sys.stdin.read() if text == "-" else ""
     if not text.strip():
         raise click.UsageError("No TASK is given. Write it behind the options, or `-` to read it from standard input.")
 

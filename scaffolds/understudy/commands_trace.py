@@ -1,6 +1,7 @@
 """`understudy trace` and `understudy usage`: look at what was done, and at what it took."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -79,9 +80,8 @@ def usage(files: tuple[Path, ...], by: By, as_json: bool) -> None:
         table.add_column(title, justify="right")
     for name, used in totals.items():
         table.add_row(name, *_cells(used))
-    console = Console()
     # A pipe has no width, and a table cut to 80 columns tells less than a long line.
-    console.print(table, width=None if console.is_terminal else 200)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _cells(used: Used) -> list[str]:

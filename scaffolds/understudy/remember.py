@@ -44,7 +44,11 @@ class KeptLines:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab+")
-        _hold(self._file.fileno(), path)
+        try:
+            _hold(self._file.fileno(), path)
+        except Busy:
+            self._file.close()
+            raise
         self._file.seek(0)
         self.records: dict[str, Any] = {}
         whole = 0
