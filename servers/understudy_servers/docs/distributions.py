@@ -8,6 +8,7 @@ from importlib.metadata import Distribution, DistributionFinder, MetadataPathFin
 from pathlib import Path
 
 from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.folder import read_folder
 from understudy_servers.docs.ids import normal, repository_of
 from understudy_servers.docs.markdown import page_chunks
 from understudy_servers.docs.progress import Progress, silent
@@ -130,6 +131,25 @@ def read_distribution(folder: Path, name: str, progress: Progress = silent) -> t
     return chunks + package_chunks(modules), notes
 
 
+def read_tree(folder: Path, progress: Progress = silent) -> tuple[list[Chunk], list[str]]:
+    """Return the chunks of an unpacked source tree: its pages, and the API of packages at its top or under `src`."""
+    chunks, notes = read_folder(folder, progress)
+    modules: dict[str, Module] = {}
+    for top in (folder, folder / "src"):
+        for package in sorted(top.glob("*/__init__.py")) if top.is_dir() else ():
+            if package.parent.name in SKIPPED_FOLDERS | {"docs", "doc", "examples"}:
+                continue
+            for path in sorted(package.parent.rglob("*.py*")):
+                relative = path.relative_to(top)
+                if path.is_symlink() or not _is_source(relative):
+                    continue
+                try:
+                    merge(modules, _read(path, relative))
+                except (UnreadableSource, OSError) as error:
+                    notes.append(str(error))
+    return chunks + package_chunks(modules), notes
+
+
 def _readme(distribution: Distribution) -> str:
     try:
         return str(distribution.metadata["Description"] or distribution.metadata.json.get("description") or "")
@@ -142,15 +162,20 @@ def _sources(distribution: Distribution, folder: Path) -> Iterator[tuple[Path, P
     root = folder.resolve()
     for file in distribution.files or ():
         relative = Path(str(file))
-        if relative.suffix not in (".py", ".pyi") or ".." in relative.parts or relative.is_absolute():
-            continue
-        if SKIPPED_FOLDERS & set(relative.parts[1:]) or relative.stem.startswith("test_"):
-            continue
-        if not all(part.removesuffix("-stubs").isidentifier() for part in relative.with_suffix("").parts):
+        if ".." in relative.parts or relative.is_absolute() or not _is_source(relative):
             continue
         path = folder / relative
         if path.resolve().is_relative_to(root):
             yield path, relative
+
+
+def _is_source(relative: Path) -> bool:
+    """Say whether a file may hold public definitions, by its import path."""
+    if relative.suffix not in (".py", ".pyi") or relative.stem.startswith("test_"):
+        return False
+    if SKIPPED_FOLDERS & set(relative.parts[1:]):
+        return False
+    return all(part.removesuffix("-stubs").isidentifier() for part in relative.with_suffix("").parts)
 
 
 def _read(path: Path, relative: Path) -> Module:

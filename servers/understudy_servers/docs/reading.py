@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy_servers.docs import distributions, folder, npm
+from understudy_servers.docs.archives import BadArchive
 from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.html import ParserMissing
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.source import Source
+
+if TYPE_CHECKING:
+    from understudy_servers.docs.network import Network
 
 
 class UnreadableSource(Exception):
@@ -46,7 +52,18 @@ def fingerprint(source: Source) -> str:
     return ""
 
 
-def read(source: Source, progress: Progress = silent) -> Reading:
+def _fetched(source: Source, progress: Progress, network: "Network | None") -> tuple[list[Chunk], list[str]]:
+    # the HTTP stack, which a project that fetches nothing need not load
+    from understudy_servers.docs.net import Refused  # noqa: PLC0415
+    from understudy_servers.docs.network import Network  # noqa: PLC0415
+
+    try:
+        return (network or Network()).read(source, progress)
+    except (Refused, BadArchive, ParserMissing, OSError) as error:
+        raise UnreadableSource(f"{source.id} could not be indexed. {error}") from error
+
+
+def read(source: Source, progress: Progress = silent, network: "Network | None" = None) -> Reading:
     """Read a source whole.
 
     Raises:
@@ -61,7 +78,7 @@ def read(source: Source, progress: Progress = silent) -> Reading:
         case "npm":
             chunks, notes = npm.read_package(Path(source.location), source.title, progress)
         case _:
-            raise UnreadableSource(f"{source.location!r} is a source of an unknown kind, {source.kind!r}.")
+            chunks, notes = _fetched(source, progress, network)
     if not chunks:
         reasons = " ".join(notes[:3])
         raise UnreadableSource(f"Nothing to index was found in {source.location!r} for {source.id}. {reasons}".strip())
