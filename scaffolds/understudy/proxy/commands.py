@@ -13,6 +13,7 @@ import click
 from understudy.budget import Budget, Meter
 from understudy.errors import MissingKey, ServerError, SpecError, SpellingError, UnderstudyError
 from understudy.models import open_models, price_of
+from understudy.project import read_project
 from understudy.proxy.log import Log, default_path
 from understudy.proxy.serving import CannotListen, is_loopback, listening, serve
 from understudy.scaffold import Scaffold
@@ -135,7 +136,7 @@ async def run(wanted: Wanted) -> None:
     # The HTTP side and the servers' client load what `--help` does not need.
     from understudy.proxy.app import App  # noqa: PLC0415
     from understudy.proxy.gate import Gate  # noqa: PLC0415
-    from understudy.proxy.work import Service, checked_roles  # noqa: PLC0415
+    from understudy.proxy.work import TESTS, Service, checked_roles  # noqa: PLC0415
 
     missing = checked_roles(wanted.scaffold, wanted.models)
     if missing:
@@ -146,6 +147,8 @@ async def run(wanted: Wanted) -> None:
             f"The price of {unpriced[0]!r} is unknown, so --budget-usd cannot be kept. Price it in UNDERSTUDY_PRICES, "
             "or cap tokens or calls instead."
         )
+    if wanted.project is not None:
+        read_project(wanted.project, TESTS)  # so that a folder without tests is refused now and not later
     log = None if wanted.log is None else Log(wanted.log, text=wanted.log_text)
     async with AsyncExitStack() as stack:
         sock = stack.enter_context(listening(wanted.host, wanted.port))

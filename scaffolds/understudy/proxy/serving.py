@@ -35,14 +35,19 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
     try:
         family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, proto)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(where)
     except OSError as error:
-        raise CannotListen(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --listen."
-        ) from error
+        raise _cannot(host, port, error) from error
     with sock:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(where)
+        except OSError as error:
+            raise _cannot(host, port, error) from error
         yield sock
+
+
+def _cannot(host: str, port: int, error: OSError) -> CannotListen:
+    return CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --listen.")
 
 
 async def serve(app: Any, sock: socket.socket, *, started: Callable[[], None] = lambda: None) -> None:
@@ -77,5 +82,10 @@ async def serve(app: Any, sock: socket.socket, *, started: Callable[[], None] = 
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
-        await server.serve(sockets=[sock])
+        try:
+            await server.serve(sockets=[sock])
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):  # else the loop goes on accepting on a closed socket's number
+                await server.shutdown(sockets=[sock])
+            raise
         group.cancel_scope.cancel()

@@ -16,17 +16,20 @@ from understudy.errors import ModelUnavailable, UnderstudyError
 from understudy.model import Completion, Delta, Model, Request, Streaming
 from understudy.on import On
 from understudy.problem import Form, Problem
+from understudy.project import read_project
 from understudy.proxy.asked import Asked
 from understudy.proxy.done import Counted, Done
 from understudy.proxy.inner import Inner
 from understudy.proxy.log import Log
-from understudy.proxy.project import read_project, with_files
 from understudy.rescue import rescue
 from understudy.scaffold import Scaffold, inner_scaffolds
 from understudy.trace import Event, Trace
 
 NAME = "understudy"
 """The scaffold as a model's name; a role's name is its bare model. Other names mean the scaffold too."""
+
+TESTS = tuple(f"**/{name}" for name in ("test_*.py", "*_test.py", "*.test.[jt]s", "*.spec.[jt]s", "*_test.go"))
+"""Which files of a project are its tests."""
 
 Tell = Callable[[str, str], None]
 """Called with ("text" or "reasoning" or "progress", what)."""
@@ -114,8 +117,11 @@ class ProjectContext(Context):
         """
         if self.project is None or answer.tool_calls:
             return await super().check(replace(problem, check=Form()), answer)
-        tests, sources = read_project(self.project, timeout_s=self.timeout_s)
-        return await super().check(replace(problem, check=tests), with_files(answer, sources))
+        project = read_project(self.project, TESTS)
+        # The client's tools have written into the project by now, so the project itself is what is judged.
+        own = {path: text for path, text in project.files.items() if path not in project.tests}
+        judged = replace(answer, files={**own, **answer.files})
+        return await super().check(replace(problem, check=project.check(self.timeout_s)), judged)
 
 
 @dataclass(kw_only=True)
