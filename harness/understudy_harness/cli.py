@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("understudy_harness.doctor:doctor", "What is installed, what works, and how to cure what does not."),
     "proxy": ("understudy.proxy.commands:proxy", "Serve a scaffold to any OpenAI-compatible client."),
     "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),
+    "docs": ("understudy_servers.docs.people:docs", "Look after the documentation index, and search it."),
 }
 
 SERVE: dict[str, tuple[str, str]] = {

@@ -80,11 +80,11 @@ def _members(data: bytes, notes: list[str]) -> Iterator[tuple[str, bytes]]:
     packed = io.BytesIO(data)
     raw: IO[bytes] = packed
     if data[:2] == b"\x1f\x8b":
-        raw = cast("IO[bytes]", gzip.open(packed, "rb"))
+        raw = cast("IO[bytes]", gzip.open(packed, "rb"))  # noqa: SIM115  closed below
     elif data[:3] == b"BZh":
-        raw = cast("IO[bytes]", bz2.open(packed, "rb"))
+        raw = cast("IO[bytes]", bz2.open(packed, "rb"))  # noqa: SIM115  closed below
     elif data[:6] == b"\xfd7zXZ\x00":
-        raw = cast("IO[bytes]", lzma.open(packed, "rb"))
+        raw = cast("IO[bytes]", lzma.open(packed, "rb"))  # noqa: SIM115  closed below
     limited = cast("IO[bytes]", _Limited(raw, max(len(data) * MAX_RATIO, 10_000_000)))
     with raw, tarfile.open(fileobj=limited, mode="r|") as archive:
         for member in archive:

@@ -4,13 +4,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from understudy_servers.docs import jobs
 from understudy_servers.docs.lock import FileLock
+from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.reading import UnreadableSource, read
 from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import Store
+
+if TYPE_CHECKING:
+    from understudy_servers.docs.network import Network
 
 REPORT_EVERY = 25  # files between two writes of a job's progress
 
@@ -27,15 +31,16 @@ class Builder(Protocol):
         ...
 
 
-def perform(store: Store, job: jobs.Job) -> None:
+def perform(store: Store, job: jobs.Job, *, network: "Network | None" = None, watched: Progress = silent) -> None:
     """Read one source, publish it, and record how that went."""
 
     def progress(done: int, total: int) -> None:
+        watched(done, total)
         if done % REPORT_EVERY == 0:
             jobs.report(store, job.id, done, total)
 
     try:
-        reading = read(job.source, progress)
+        reading = read(job.source, progress, network)
     except UnreadableSource as error:
         jobs.finish(store, job.id, str(error), failed=True)
         return
@@ -46,13 +51,15 @@ def perform(store: Store, job: jobs.Job) -> None:
 class InlineBuilder:
     """Indexes at once, in the calling thread: for commands, tests and small folders."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, network: "Network | None" = None, watched: Progress = silent) -> None:
         self.store = store
+        self.network = network
+        self.watched = watched
 
     def request(self, source: Source) -> int:
         wanted = jobs.enqueue(self.store, source)
         while not jobs.status(self.store, wanted).finished and (job := jobs.claim(self.store)):
-            perform(self.store, job)
+            perform(self.store, job, network=self.network, watched=self.watched)
         return wanted
 
     def nudge(self) -> None:

@@ -16,7 +16,9 @@ from understudy_servers.docs.building import lock_path, perform
 from understudy_servers.docs.embed_work import EmbedWork, Outcome
 from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
 from understudy_servers.docs.lock import FileLock
+from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.store import Store
+from understudy_servers.docs.vector_index import missing
 
 IDLE_SECONDS = 20.0
 POLL_SECONDS = 0.05
@@ -89,6 +91,17 @@ class Indexer:
             self.synchronize(self.embedding.spec.name)
             return "worked"
         return outcome
+
+    def drain(self, watched: Progress = silent) -> None:
+        """Work until every vector is made, reporting chunks done of all; stop when the model fails."""
+        if self.embedding is None:
+            return
+        model = self.embedding.spec.name
+        total = missing(self.store, model)
+        while (outcome := self.step()) != "idle":
+            if outcome == "waiting":
+                time.sleep(POLL_SECONDS)
+            watched(total - missing(self.store, model), total)
 
     def synchronize(self, model: str) -> None:
         """Bring Chroma up to date; without it search scans exactly, so a failure is noted and not fatal."""

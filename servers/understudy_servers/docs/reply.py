@@ -200,14 +200,14 @@ def library_text(fields: LibraryFields) -> str:
 
 
 def list_reply(
-    libraries: Sequence[Library], dense: Dense, *, notes: Sequence[str] = (), digest: str = ""
+    libraries: Sequence[Library], dense: Dense, *, notes: Sequence[str] = (), digest: str = "", limit: int = MAX_LISTED
 ) -> tuple[str, LibrariesFields]:
     """Return the list of libraries, indexed ones first, and what could not be read of the project."""
     ordered = sorted(libraries, key=lambda one: (not one.indexed, one.key))
-    fields = [library_fields(one, dense) for one in ordered[:MAX_LISTED]]
+    fields = [library_fields(one, dense) for one in ordered[:limit]]
     lines = [_line(one) for one in fields]
-    if len(ordered) > MAX_LISTED:
-        lines.append(f"... and {len(ordered) - MAX_LISTED} more; give a filter to see them.")
+    if len(ordered) > limit:
+        lines.append(f"... and {len(ordered) - limit} more; give a filter to see them.")
     if not lines:
         lines.append("No library is installed, locked or added here. Add a folder with add-docs.")
     message = " ".join(notes[:5])

