@@ -51,6 +51,9 @@ KNOWN: dict[str, Entry] = {
     "polyglot-javascript": Entry("polyglot:open_polyglot", "The JavaScript ones; needs jest.", "polyglot"),
     "polyglot-go": Entry("polyglot:open_polyglot", "The Go ones; needs go.", "polyglot"),
     "polyglot-rust": Entry("polyglot:open_polyglot", "The Rust ones without crates; needs cargo.", "polyglot"),
+    "libraries": Entry(
+        "libraries:open_libraries", "What changed in a package: libraries:PACKAGE=OLD,NEW.", needs_path=True
+    ),
     "inspect": Entry("inspect_task:open_inspect", "An Inspect task: inspect:FILE.py@TASK.", needs_path=True),
     "jsonl": Entry("jsonl:open_jsonl", "Your own samples as JSON lines.", needs_path=True),
 }
