@@ -23,6 +23,7 @@ class CompletionStore:
     def __init__(self, folder: Path, *, done: set[RowKey] | None = None, secrets: tuple[str, ...] = ()) -> None:
         self.damage: list[Damage] = []
         self._at: dict[str, tuple[int, int]] = {}
+        self._recalled: dict[str, list[str]] = {}
         self._open: set[str] = set()
         path = folder / COMPLETIONS
         if path.exists():
@@ -44,6 +45,13 @@ class CompletionStore:
         """Look a completion up."""
         place = self._at.get(key)
         return None if place is None else completion_from(self._journal.read_at(*place)["completion"])
+
+    def records(self, prefix: str) -> dict[str, Any]:
+        """The kept completions of a row as JSON data, by key without the row."""
+        keys = self._recalled.get(prefix, ())
+        return {
+            key[len(prefix) :]: self._journal.read_at(*self._at[key])["completion"] for key in keys if key in self._at
+        }
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep a completion durably."""
@@ -85,8 +93,10 @@ class CompletionStore:
             else:
                 key = line.record["key"]
                 self._open.discard(key)
-                if key[: key.rindex("#") + 1] not in finished:
+                row = key[: key.rindex("#") + 1]
+                if row not in finished:
                     self._at[key] = (line.offset, line.length)
+                    self._recalled.setdefault(row, []).append(key)
 
 
 class RowCache:
@@ -107,8 +117,7 @@ class RowCache:
         key = self._prefix + key
         kept = self._store.get(key)
         if kept is None:
-            self._store.begin(key)
-            self._begun.add(key)
+            self._begin(key)
         else:
             self.replayed += 1
             self._kept.add(key)
@@ -123,12 +132,24 @@ class RowCache:
         self._kept.add(key)
         self._note(completion)
 
+    def begin(self, key: str) -> None:
+        """Note that something begins that may cost."""
+        self._begin(self._prefix + key)
+
+    def records(self) -> dict[str, Any]:
+        """What is kept of the row so far, for a worker that goes on with it."""
+        return self._store.records(self._prefix)
+
     def ended(self, *, in_ledger: bool) -> None:
         """The row is over: what was begun and not kept has failed; what is in the ledger is not looked up again."""
         for key in sorted(self._begun):
             self._store.fail(key)
         if in_ledger:
             self._store.forget(self._kept)
+
+    def _begin(self, key: str) -> None:
+        self._store.begin(key)
+        self._begun.add(key)
 
     def _note(self, completion: Completion) -> None:
         if completion.facts:

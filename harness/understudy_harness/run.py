@@ -123,7 +123,7 @@ async def execute(settings: Settings, progress: Progress | None = None, *, secre
     if settings.most_usd is not None and settings.row_budget.usd is None:
         raise SettingsError("--most-usd needs --row-usd: rows in flight are stopped before the run's cap, not after.")
     with Ledger(settings.out, secrets=secrets) as ledger:
-        _same_run(ledger, cells)
+        check_same_run(ledger, cells)
         had = bool(ledger.done)
         with CompletionStore(settings.out, done=ledger.done, secrets=secrets) as store:
             if had or store.in_flight:
@@ -228,7 +228,7 @@ class Crew:
                 self._recorder.ledger.sync()
 
 
-def _same_run(ledger: Ledger, cells: tuple[Loaded, ...]) -> None:
+def check_same_run(ledger: Ledger, cells: tuple[Loaded, ...]) -> None:
     """Refuse to mix data: the folder's rows must come from the same samples.
 
     Raises:

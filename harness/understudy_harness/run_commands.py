@@ -14,6 +14,7 @@ from rich.console import Console
 
 from understudy.budget import Budget
 from understudy_harness import demo as demonstration
+from understudy_harness import thinking as thinking_arms
 from understudy_harness.analysis import analyze
 from understudy_harness.arms import BARE, build_arms
 from understudy_harness.columns import read_columns
@@ -125,6 +126,47 @@ def demo(full: bool, out: Path, fresh: bool) -> None:
     """
     settings = demonstration.settings(out, full=full, fresh=fresh)
     _execute_and_report(settings, allow_truncated=False, dask=None)
+
+
+@click.command()
+@click.option("--local", required=True, help="The model in question, such as ollama:qwen3:4b or gguf:model.gguf.")
+@click.option("--benchmark", "benchmarks", multiple=True, required=True, help="NAME, NAME:PATH or a path; repeatable.")
+@click.option("--split", type=click.Choice(["dev", "test", "all"]), default="test", show_default=True)
+@click.option("--thoughts", type=click.IntRange(1), default=8, show_default=True, help="Most thoughts per problem.")
+@click.option("--driven/--no-driven", default=True, help="Add the arm that needs no tool calls.")
+@click.option(
+    "--reference",
+    metavar="COMMAND",
+    help="The npm package itself, such as 'npx -y …'.",
+)
+@run_options
+def thinking(
+    local: str,
+    benchmarks: Sequence[str],
+    split: Any,
+    thoughts: int,
+    driven: bool,
+    reference: str | None,
+    out: Path | None,
+    allow_truncated: bool,
+    **options: Any,
+) -> None:
+    """Does a thinking tool help this model? No tool, the reference's, ours, ours without advice, thought only.
+
+    The same samples go through every arm; the report pairs each with the bare model. When no tool wins, use none.
+    """
+    cells = thinking_arms.cells(
+        local=local, benchmarks=benchmarks, thoughts=thoughts, driven=driven, seed=options["seed"]
+    )
+    settings = Settings(
+        out=out or Path("results") / f"thinking-{_name(cells)}",
+        cells=cells,
+        split=split,
+        servers={**thinking_arms.SERVERS, **({"reference": reference} if reference else {})},
+        command=rerun_command(),
+        **_limits(options),
+    )
+    _execute_and_report(settings, allow_truncated=allow_truncated, dask=None)
 
 
 def rerun_command() -> str:

@@ -1,0 +1,115 @@
+"""The same rows on a real Dask cluster of two worker processes."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from distributed import Client, LocalCluster
+from tests.harness.answering import AnsweringServer, answering, write_sums
+
+from understudy_harness.analysis import analyze
+from understudy_harness.cli import understudy
+from understudy_harness.columns import read_columns
+from understudy_harness.report.data import as_data
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore:.*unclosed.*"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None) as made:
+        yield made
+
+
+def gap(*words: object) -> Result:
+    return CliRunner().invoke(understudy, ["gap", *map(str, words)])
+
+
+def run_words(server: AnsweringServer, sums: Path, out: Path, *more: object) -> list[object]:
+    words = ["run", "--local", server.spec("small"), "--cloud", server.spec("large"), "--benchmark", sums]
+    return [*words, "--scaffold", "Vote(n=3)", "--split", "all", "--out", out, *more]
+
+
+def table(folder: Path) -> str:
+    return json.dumps(as_data(analyze(read_columns(folder)), timing=False), sort_keys=True)
+
+
+def test_a_cluster_gives_the_table_that_one_process_gives(tmp_path: Path, cluster: Any) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 12)
+    with answering() as server:
+        alone = gap(*run_words(server, sums, tmp_path / "alone"))
+        calls = server.asked.copy()
+        server.asked.clear()
+        spread = gap(*run_words(server, sums, tmp_path / "spread", "--dask", cluster.scheduler_address))
+
+        assert alone.exit_code == spread.exit_code == 0, spread.output
+        assert table(tmp_path / "spread") == table(tmp_path / "alone")
+        assert server.asked == calls
+
+
+def test_a_worker_killed_in_mid_run_costs_only_its_rows_in_flight(tmp_path: Path, cluster: Any) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 16)
+    with answering() as server:
+        gap(*run_words(server, sums, tmp_path / "alone"))
+        calls = server.asked.copy()
+        server.asked.clear()
+        with Client(cluster.scheduler_address) as client:
+            victim = next(iter(client.run(os.getpid).values()))
+        answer, kills = server.answer, iter([victim])
+
+        def answer_and_kill(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            if server.asked.total() == 40:
+                for pid in kills:
+                    os.kill(pid, signal.SIGKILL)
+            return answer(body)
+
+        server.answer = answer_and_kill  # type: ignore[method-assign]
+        spread = gap(
+            *run_words(server, sums, tmp_path / "spread", "--dask", cluster.scheduler_address, "--concurrency", "4")
+        )
+
+        assert spread.exit_code == 0, spread.output
+        assert table(tmp_path / "spread") == table(tmp_path / "alone")
+        assert sum((server.asked - calls).values()) <= 4 * 2 * 3
+
+
+def test_workers_with_other_data_refuse(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy_harness.settings.dataset_hash", lambda samples: "f" * 64)
+    with answering() as server:
+        sums = write_sums(tmp_path / "sums.jsonl", 4)
+        done = gap(*run_words(server, sums, tmp_path / "out", "--dask", cluster.scheduler_address))
+
+    assert done.exit_code == 3
+    assert "No Dask worker can run the rows" in done.output
+    assert "not ffffffffffff" in done.output
+
+
+def test_workers_that_cannot_reach_an_endpoint_refuse_with_the_address(tmp_path: Path, cluster: Any) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 3)
+    with answering() as server:
+        dead = server.spec("small")
+    done = gap(
+        "run", "--local", dead, "--scaffold", "Vote()", "--benchmark", sums, "--split", "all",
+        "--out", tmp_path / "out", "--dask", cluster.scheduler_address,
+    )  # fmt: skip
+
+    assert done.exit_code == 3
+    assert "cannot reach http://127.0.0.1" in done.output
+
+
+def test_no_scheduler_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy_harness.dask.CONNECT_S", 0.5)
+    sums = write_sums(tmp_path / "sums.jsonl", 3)
+    with answering() as server:
+        done = gap(*run_words(server, sums, tmp_path / "out", "--dask", "tcp://127.0.0.1:9"))
+
+    assert done.exit_code == 3
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in done.output
