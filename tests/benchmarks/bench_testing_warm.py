@@ -47,12 +47,6 @@ def plan_of(folder: Path) -> Plan:
     return Plan(files={}, tests=tests, framework="pytest", root=str(folder), extra={"project": True, "writes": False})
 
 
-def bare(plan: Plan) -> Plan:
-    """The same files as a loose problem, which loads no plugins, as the cold run does not."""
-    files = {path: plan.source(path) for path in plan.tests}
-    return Plan(files=files, tests=plan.tests, framework="pytest")
-
-
 def timed(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
@@ -61,12 +55,13 @@ def timed(action: Callable[[], object]) -> float:
 
 def measure(name: str, make: Callable[[Path], None], rounds: int, preload: tuple[str, ...] = ()) -> None:
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}
-    full = Executor(Machine(preload=preload, limits=LIMITS))
-    naked = Executor(Machine(preload=preload, limits=LIMITS, policy="weak", switched_off=frozenset(ALL)))
+    full = Executor(Machine(preload=preload, limits=LIMITS, plugins=False))
+    naked = Executor(Machine(preload=preload, limits=LIMITS, policy="weak", plugins=False, switched_off=frozenset(ALL)))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         make(folder)
-        plan = bare(plan_of(folder))
+        folder.chmod(0o755)
+        plan = plan_of(folder)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         ways = {
             "cold pytest": lambda: subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL),

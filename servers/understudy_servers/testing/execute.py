@@ -37,6 +37,7 @@ class Machine:
     network: Network = "none"
     preload: tuple[str, ...] = ()
     readable: tuple[str, ...] = ()
+    plugins: bool = True  # whether the tests of a project load the pytest plugins that are installed
     switched_off: frozenset[str] = frozenset()  # layers to leave out, for tests of the weaker cases
     limits: Limits = field(default_factory=Limits)
 
@@ -85,7 +86,7 @@ class Executor:
             python=machine.python,
             preload=machine.preload,
             pytest=pytest,
-            plugins=pytest and plan.root is not None,
+            plugins=pytest and plan.root is not None and machine.plugins,
             hash_seed=hash_seed,
         )
 
@@ -150,7 +151,10 @@ class Executor:
         readable += [plan.root] if plan.root else []
         if plan.root is not None:
             path = str(Path(zygote.facts["executable"]).parent)
-            job |= {"unset": ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"], "env": {"PATH": f"{path}:{ENVIRONMENT['PATH']}"}}
+            job |= {"env": {"PATH": f"{path}:{ENVIRONMENT['PATH']}"}}
+            job["unset"] = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] if self.machine.plugins else []
+            if plan.framework == "pytest":
+                job["ahead"] = [f"{plan.root}/{path}" for path in plan.tests if path not in plan.files]
         if isolation.has_view:
             root = plan.root or WORKSPACE
             yield {**job, "readable": readable, "root": root, "path": [root], "scratch": SCRATCH}

@@ -65,7 +65,7 @@ class Run:
             self.events, self.output, self.status = (pair[0] for pair in pipes)
             theirs = [letter.fileno(), *(pair[1] for pair in pipes), *([] if peer is None else [peer])]
             try:
-                self.pid, self.handle = zygote.fork(theirs)
+                self.pid, self.handle = zygote.fork(theirs, job.get("ahead", ()))
             except BaseException:
                 self._close()
                 raise

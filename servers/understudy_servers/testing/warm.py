@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,7 @@ from understudy_servers.testing.worker.layers import ENVIRONMENT
 
 WORKER = "understudy_servers.testing.worker"
 START_S = 60.0
+MAX_AHEAD = 500  # paths of test files in one message, which must stay below the buffer of a socket
 # Installs the worker's modules from text: the project's interpreter needs nothing of ours on its path.
 BOOT = """
 import importlib.abc, importlib.util, json, sys
@@ -107,8 +109,10 @@ class Zygote:
         process.stderr.close()
         return cls(process, ours, json.loads(answer))
 
-    def fork(self, descriptors: list[int]) -> tuple[int, int]:
+    def fork(self, descriptors: list[int], ahead: Sequence[str] = ()) -> tuple[int, int]:
         """Start a run that owns copies of the descriptors; return its pid and a descriptor that stands for it.
+
+        `ahead` are test files of a project that the zygote may compile before the fork.
 
         Raises:
             ZygoteLost: the zygote is gone.
@@ -116,7 +120,9 @@ class Zygote:
         rights = array.array("i", descriptors)
         with self.lock:
             try:
-                self.socket.sendmsg([b"fork"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+                self.socket.sendmsg(
+                    [json.dumps(ahead[:MAX_AHEAD]).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+                )
                 message, ancillary, _, _ = self.socket.recvmsg(64, socket.CMSG_SPACE(4))
             except OSError as error:
                 raise ZygoteLost(f"The warm interpreter is gone ({error.strerror or error}).") from error

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from understudy_servers.testing.worker import turbo
 from understudy_servers.testing.worker.events import Put, short, show
 from understudy_servers.testing.worker.failures import Sources, describe
 
@@ -45,6 +46,7 @@ def prepare() -> str | None:
         sys.path[:] = path
         for name in [name for name in sys.modules.keys() - known if "understudy_prime" in name]:
             del sys.modules[name]
+    turbo.build_config(QUIET)
     return pytest.__version__
 
 
@@ -111,6 +113,8 @@ def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
     """Run pytest in this process and return its exit status."""
     import pytest  # noqa: PLC0415 - the project's pytest, in the project's interpreter
 
+    turbo.use_config()
+    turbo.use_rewritten(job["root"])
     sources = Sources(job["root"], job["tests"], job["candidate"])
     reporter = Reporter(put, sources)
     arguments = [*QUIET, "--rootdir", job["root"], "--color=no", "--tb=no", "-qq", "--no-header", "--no-summary"]

@@ -1,7 +1,7 @@
 """The zygote: a warm interpreter that never runs project code and is forked for each run.
 
-It reads no job itself, so no test text, secret or candidate is ever in its memory: it hands the descriptors of each run
-to a fork and answers with the child's pid and a handle on it.
+It reads no job itself, so no hidden test, secret or candidate is ever in its memory: it hands the descriptors of each
+run to a fork and answers with the child's pid and a handle on it. Of a project it compiles the test files ahead.
 """
 
 import array
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from understudy_servers.testing.worker import child, play, pytest_runner
+from understudy_servers.testing.worker import child, play, pytest_runner, turbo
 
 MAX_DESCRIPTORS = 8
 
@@ -42,9 +42,10 @@ def main(descriptor: int) -> None:
 
 
 def _serve_one(server: socket.socket) -> None:
-    message, ancillary, _, _ = server.recvmsg(4096, socket.CMSG_SPACE(MAX_DESCRIPTORS * 4))
+    message, ancillary, _, _ = server.recvmsg(1 << 18, socket.CMSG_SPACE(MAX_DESCRIPTORS * 4))
     if not message:
         os._exit(0)
+    turbo.rewrite(json.loads(message))
     numbers = array.array("i")
     for _, _, data in ancillary:
         numbers.frombytes(data[: len(data) // 4 * 4])
