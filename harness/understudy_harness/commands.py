@@ -7,6 +7,10 @@ from understudy_harness.cli import LazyGroup
 GAP: dict[str, tuple[str, str]] = {
     "run": ("understudy_harness.run_commands:run", "Run the same samples through every arm, and report."),
     "demo": ("understudy_harness.run_commands:demo", "Measure a real gap with the two bundled models."),
+    "thinking": (
+        "understudy_harness.run_commands:thinking",
+        "Does a thinking tool help this model? Six arms.",
+    ),
     "report": ("understudy_harness.report_commands:report", "Report on a run's folder: terminal, page, JSON."),
     "compare": ("understudy_harness.report_commands:compare", "Compare runs arm by arm, sample by sample."),
     "merge": ("understudy_harness.report_commands:merge", "Join the folders of shards into one run."),

@@ -103,7 +103,7 @@ async def _reach(stack: AsyncExitStack, wanted: Mapping[tuple[str, str], str]) -
 
 def _servers(loaded: Loaded, settings: Settings, folder: Path) -> dict[str, str]:
     wanted = {}
-    used = {name for arm in loaded.cell.arms for name in _used_by(arm.scaffold)}
+    used = {name for arm in loaded.cell.arms for name in _used_by(arm.scaffold, settings.servers)}
     if any(isinstance(sample.problem.check, Tests) for sample in loaded.samples):
         used.add("testing")
     for name in sorted(used):
@@ -113,12 +113,13 @@ def _servers(loaded: Loaded, settings: Settings, folder: Path) -> dict[str, str]
     return wanted
 
 
-def _used_by(spelling: str) -> set[str]:
-    names = set()
+def _used_by(spelling: str, named: Iterable[str] = ()) -> set[str]:
+    """The servers that a scaffold calls: ours, and those `named` by the user."""
+    names: set[str] = set()
     for held in inner_scaffolds(read_scaffold(spelling)):
-        names |= set(getattr(type(held), "servers", ()))
+        names |= set(getattr(held, "servers", ()))
         own = type(held).__name__.lower()
-        names |= {{"think": "thinking"}.get(own, own)} & set(OURS)
+        names |= {getattr(held, "server", {"think": "thinking"}.get(own, own))} & (set(OURS) | set(named))
     return names
 
 

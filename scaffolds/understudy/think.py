@@ -35,12 +35,13 @@ class Think:
     `mode="driven"`: the model writes one plain thought per turn, which goes to the server; the next prompt holds the
     problem, the thoughts and the server's hint. It ends when the model writes `Answer:`, when the server sees it
     running in circles, or at the cap, and then asks once for the answer. `mode="tool"` offers the tool natively
-    instead.
+    instead. `server` names another server of the same tool, to compare the two.
     """
 
     _: KW_ONLY
     mode: Literal["driven", "tool"] = "driven"
     thoughts: int = 8
+    server: str = SERVER
     asks_model: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -51,7 +52,7 @@ class Think:
         # Not the path: one server may hold the thoughts of the same problem in several arms and epochs.
         session = uuid4().hex
         if self.mode == "tool":
-            offers = await offers_of(context, (SERVER,), problem, {SERVER: {"sessionId": session}})
+            offers = await offers_of(context, (self.server,), problem, {self.server: {"sessionId": session}})
             steps = self.thoughts + 2
             return await ToolLoop(problem=problem, offers=offers, steps=steps, tools="native").run(context)
         thoughts: list[str] = []
@@ -80,7 +81,7 @@ class Think:
             if not thought:
                 return None
             result = await here.call(
-                SERVER,
+                self.server,
                 TOOL,
                 {
                     "thought": thought,
