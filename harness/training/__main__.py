@@ -1,7 +1,7 @@
 """The commands that make the bundled models: prepare, fit, export.
 
-What is made follows from `train.PLANS` and the seed. `fit --resume` goes on from the last save, so that a build that was
-interrupted need not begin again.
+What is made follows from `train.PLANS` and the seed. `fit --resume` goes on from the last save, so an interrupted build
+need not begin again.
 """
 
 from dataclasses import replace

@@ -56,33 +56,35 @@ def sums_drill(random: Random) -> Chat:
 
 
 def facts_docs(random: Random) -> Chat:
-    """Questions about shown documentation, the first as it is asked in use, the others for more practice."""
+    """A question about shown documentation as it is asked in use, and one more about the same for practice.
+
+    Mostly the right section stands first, as a search that ranks brings it.
+    """
     library = libraries.any_name(random, "train")
     item = libraries.make(random, "train", library)
-    sections = [function for function in libraries.functions(library) if function.name == item.section]
-    others = [function for function in libraries.functions(library) if function.name != item.section]
-    sections += random.sample(others, random.choice((0, 0, 1, 1, 2, 4)))
-    random.shuffle(sections)
-    chat = _chat(v1.docs(item.messages, snippets(random, library, sections)), _fact(item.thoughts[0]))
-    more = [(function.name, setting, value) for function in sections for setting, value in function.settings]
-    for function, setting, value in random.sample(more, min(len(more), 4)):
-        asked = libraries.question(random, library, function, setting)
-        chat += [Turn(Message(role="user", content=asked)), Turn(_said(_fact(f"{setting} = {value}")), "all")]
-    return chat
+    right = next(function for function in libraries.functions(library) if function.name == item.section)
+    others = [function for function in libraries.functions(library) if function is not right]
+    shown = [right, *random.sample(others, random.choice((0, 1, 2, 2, 2, 3)))]
+    if random.random() < 0.2:
+        random.shuffle(shown)
+    chat = _chat(v1.docs(item.messages, snippets(random, library, shown)), _fact(right))
+    other = random.choice(shown)
+    asked = Message(role="user", content=libraries.question(random, library, other))
+    return [*chat, Turn(asked), Turn(_said(_fact(other)), "all")]
 
 
 def facts_direct(random: Random) -> Chat:
     """A fact of a library that nobody knows: teaches the form of an answer, nothing else."""
     item = libraries.make(random, "train", libraries.any_name(random, "train"))
-    return _chat(v1.direct(item.messages), _fact(item.thoughts[0]))
+    return _chat(v1.direct(item.messages), f"Answer: {item.thoughts[0]}")
 
 
 def facts_drill(random: Random) -> Chat:
     """The settings of a whole library, as they stand, or in another order: then only values are learned."""
     library = libraries.any_name(random, "train")
-    known = list(libraries.functions(library))[: random.randint(2, 5)]
+    known = list(libraries.functions(library))[: random.randint(3, 10)]
     asked = v1.docs((Message(role="user", content="Drill."),), snippets(random, library, known))
-    lines = [f"{setting} = {value}" for function in known for setting, value in function.settings]
+    lines = [function.fact for function in known]
     in_order = random.random() < 0.5
     if not in_order:
         random.shuffle(lines)
@@ -187,8 +189,8 @@ def _hint(random: Random, item: Item) -> str:
     return " ".join(random.choice(words) for _ in range(random.randint(3, 9)))
 
 
-def _fact(line: str) -> str:
-    return f"Answer: {line}"
+def _fact(function: libraries.Function) -> str:
+    return f"Answer: {function.fact}"
 
 
 def _said(text: str) -> Message:

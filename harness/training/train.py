@@ -125,10 +125,10 @@ class Plan:
     seed: int = 0
 
 
-CHATS = 336_000
+CHATS = 144_000
 PLANS = {
-    "nano": Plan(shape="nano", tokens=12, decay=6, rate=3e-3, batch=2048),
-    "ref": Plan(shape="ref", tokens=20, decay=9, rate=2.5e-3, batch=2048, workers=2),
+    "nano": Plan(shape="nano", tokens=7, decay=3.5, rate=3e-3, batch=2048),
+    "ref": Plan(shape="ref", tokens=19, decay=7, rate=2.5e-3, batch=2048, workers=2),
 }
 
 
