@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import MissingKey, SpecError
 from understudy.model import Model
@@ -54,6 +54,9 @@ def model_from(
         assert isinstance(made, Model)
         return made
     provider = PROVIDERS.get(parsed.scheme, PLAIN)
+    if parsed.batch and provider.batch is None:
+        able = ", ".join(name for name, known in PROVIDERS.items() if known.batch)
+        raise SpecError(f"{spec!r}: there is no batch API for it here. Those with one are {able}.")
     environ = os.environ if environ is None else environ
     endpoints = {} if endpoints is None else endpoints
     endpoint = _endpoint(parsed, provider, environ, endpoints, patience, concurrency)
@@ -164,5 +167,16 @@ def _remote(spec: Spec, provider: Provider, endpoint: "Endpoint") -> Model:
     module, _, dialect = DIALECTS[provider.dialect].partition(":")
     make = getattr(import_module(module), dialect)
     made = make(name=spec.text, model=spec.model, endpoint=endpoint, provider=provider, extra=spec.settings)
+    if spec.batch:
+        made = _batched(made, provider)
     assert isinstance(made, Model)
     return made
+
+
+def _batched(made: Any, provider: Provider) -> Model:
+    # Few runs are batched.
+    from understudy.models.batch import BatchModel, Register, default_path  # noqa: PLC0415
+    from understudy.models.batch_wire import BATCHES  # noqa: PLC0415
+
+    assert provider.batch is not None
+    return BatchModel(made, BATCHES[provider.batch], register=Register(default_path()))

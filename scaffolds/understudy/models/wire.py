@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import anyio
@@ -18,6 +18,8 @@ import httpx2
 
 from understudy.errors import ModelError, ModelRejected, ModelUnavailable, Unavailable
 from understudy.models.failures import failure, raw_text, refused_inside, secret_free, status_inside
+
+T = TypeVar("T")
 
 MOST_BYTES = 64 * 1024 * 1024
 """No answer of a model is larger than this; what is, comes from something else."""
@@ -109,9 +111,38 @@ class Endpoint:
         """
 
         async def once() -> Answered:
-            async with self._open("POST", path, body, model) as response:
+            async with self._open("POST", path, model, _json(body)) as response:
                 text = await self._read(response, model)
                 return self._answered(response, text, model)
+
+        return await self._patiently(once)
+
+    async def upload(self, path: str, name: str, data: bytes, fields: Mapping[str, str], *, model: str) -> Answered:
+        """Send a file as a form; raises as `post` does."""
+        boundary = f"understudy-{self._random.getrandbits(128):032x}"
+        parts = [
+            f'--{boundary}\r\ncontent-disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()
+        ]
+        head = f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        content = "".join([*parts, head]).encode() + data + f"\r\n--{boundary}--\r\n".encode()
+
+        async def once() -> Answered:
+            async with self._open(
+                "POST", path, model, content, f"multipart/form-data; boundary={boundary}"
+            ) as response:
+                return self._answered(response, await self._read(response, model), model)
+
+        return await self._patiently(once)
+
+    async def fetch(self, path: str, *, model: str) -> str:
+        """Get a text, such as the state or the results of a batch; raises as `post` does."""
+
+        async def once() -> str:
+            async with self._open("GET", path, model) as response:
+                text = await self._read(response, model, most=16 * MOST_BYTES)
+                if response.status_code != 200:
+                    raise self._failure(response, text, model)
+                return text
 
         return await self._patiently(once)
 
@@ -166,7 +197,7 @@ class Endpoint:
             self._limiter = anyio.CapacityLimiter(self._concurrency)
         return self._limiter
 
-    async def _patiently(self, once: Callable[[], Awaitable[Answered]]) -> Answered:
+    async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         made: dict[str, int] = {}
         waited = 0.0
         while True:
@@ -199,7 +230,7 @@ class Endpoint:
         while True:
             began = False
             try:
-                async with self._open("POST", path, body, model) as response:
+                async with self._open("POST", path, model, _json(body)) as response:
                     if response.status_code == 200:
                         began = True
                         yield response
@@ -213,18 +244,14 @@ class Endpoint:
 
     @asynccontextmanager
     async def _open(
-        self, method: str, path: str, body: Mapping[str, Any], model: str
+        self, method: str, path: str, model: str, content: bytes | None = None, kind: str = "application/json"
     ) -> AsyncIterator[httpx2.Response]:
         sent = False
         try:
             with anyio.fail_after(self.patience.total_s):
                 client = self._opened()
-                request = client.build_request(
-                    method,
-                    self._url(path),
-                    content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
-                    headers={"content-type": "application/json"},
-                )
+                headers = {"content-type": kind} if content is not None else {}
+                request = client.build_request(method, self._url(path), content=content, headers=headers)
                 response = await client.send(request, stream=True)
                 sent = True
                 try:
@@ -244,13 +271,13 @@ class Endpoint:
             assert not sent
             raise ModelRejected(f"{self.where!r} is not an address: {error}", model=model) from error
 
-    async def _read(self, response: httpx2.Response, model: str) -> str:
+    async def _read(self, response: httpx2.Response, model: str, most: int | None = None) -> str:
         chunks, size = [], 0
         async for chunk in response.aiter_bytes():
             size += len(chunk)
-            if size > MOST_BYTES:
+            if size > (most or MOST_BYTES):
                 raise ModelRejected(
-                    f"{model} at {self.where} sent more than {MOST_BYTES >> 20} MiB, which no completion is.",
+                    f"{model} at {self.where} sent more than {(most or MOST_BYTES) >> 20} MiB, which no completion is.",
                     model=model,
                     status=response.status_code,
                 )
@@ -297,6 +324,10 @@ class Endpoint:
             reason=reason,
             billed=billed,
         )
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 @asynccontextmanager

@@ -100,8 +100,13 @@ def chat(text: str | None = "hello", *, usage: Any = "usual", finish: str = "sto
 
 
 @asynccontextmanager
-async def staged(*script: Play, facts: dict[str, Any] | None = None) -> AsyncIterator[Stage]:
-    """Serve: POSTs to the API take the script's plays in order (the last one repeats); other paths answer `facts`."""
+async def staged(
+    *script: Play, facts: dict[str, Any] | None = None, everything: Play | None = None
+) -> AsyncIterator[Stage]:
+    """Serve: POSTs to the API take the script's plays in order (the last one repeats); other paths answer `facts`.
+
+    `everything` answers all requests instead.
+    """
     facts = facts or {}
     plays = list(script)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
@@ -113,7 +118,9 @@ async def staged(*script: Play, facts: dict[str, Any] | None = None) -> AsyncIte
             if heard is None:
                 return
             stage.heard.append(heard)
-            if heard.path in facts:
+            if everything is not None:
+                play = everything
+            elif heard.path in facts:
                 play = reply(facts[heard.path])
             elif heard.method == "POST" and heard.path.startswith("/v1/"):
                 play = plays.pop(0) if len(plays) > 1 else plays[0]
@@ -141,4 +148,5 @@ async def _request(stream: anyio.abc.ByteReceiveStream) -> Heard | None:
     while len(body) < int(headers.get("content-length", 0)):
         body += await stream.receive()
     method, path, _ = first.split(" ")
-    return Heard(method=method, path=path, headers=headers, body=json.loads(body) if body else None)
+    is_json = headers.get("content-type") == "application/json"
+    return Heard(method=method, path=path, headers=headers, body=json.loads(body) if is_json else body.decode())
