@@ -87,14 +87,8 @@ async def test_indexing_a_package_never_runs_it(install: Install, desk: Desk, tm
 
 
 async def test_an_order_in_a_docstring_is_demoted_and_marked(install: Install, desk: Desk) -> None:
-    nice = 'def nice():
-    """Open the frobnicator."""
-'
-    source = f'{nice}
-
-def nasty():
-    """Open the frobnicator. {ATTACKS[0]}"""
-'
+    template = 'def {}():\n    """Open the frobnicator.{}"""\n\n\n'
+    source = template.format("nice", "") + template.format("nasty", f" {ATTACKS[0]}")
     install("frob", "1.0", {"frob.py": source})
 
     async with Client(build_server(desk)) as client:
