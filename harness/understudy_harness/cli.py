@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "proxy": ("understudy.proxy.commands:proxy", "Serve a scaffold to any OpenAI-compatible client."),
     "attach": ("understudy_servers.attach.commands:attach", "Attach our servers to an MCP client, in one line."),
     "docs": ("understudy_servers.docs.people:docs", "Look after the documentation index, and search it."),
+    "test": ("understudy_servers.testing.commands:test", "Run tests sandboxed, with a proved verdict; see the layers."),
 }
 
 SERVE: dict[str, tuple[str, str]] = {

@@ -1,22 +1,42 @@
-"""`understudy serve testing` and its options."""
+"""`understudy serve testing` and `understudy test run|watch|doctor`."""
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast, get_args
 
+import anyio
 import click
 
 from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
 from understudy_servers.testing.execute import Machine
-from understudy_servers.testing.isolation import POLICIES, Network
+from understudy_servers.testing.isolation import POLICIES, Network, SandboxRefused, cure
 from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.project import interpreter
+from understudy_servers.testing.result import Result
 from understudy_servers.testing.server import Settings, build_server
+from understudy_servers.testing.show import echo_result
+from understudy_servers.testing.verifier import Request, Verifier
+from understudy_servers.testing.warm import ZygoteLost
+from understudy_servers.testing.worker.layers import ALL
+
+LOOSE_S, PROJECT_S = 10.0, 120.0
+WATCH_S = 0.5
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class Lacking(click.ClickException):
+    """The environment lacks a sandbox layer or an interpreter."""
+
+    exit_code = 3
 
 
 def machine_options(command: Any) -> Any:
     """Options that say how tests are run; shared by `serve testing` and `test run`."""
     options = [
-        click.option("--python", default=None, metavar="FILE", help="Interpreter of the tests; default: this one."),
+        click.option("--python", metavar="FILE", help="Interpreter of the tests; default: the project's."),
         click.option(
             "--isolation", "policy", type=click.Choice(POLICIES), default="standard", show_default=True,
             help="strict: every layer; standard: no network, no writes, limits; weak: whatever this system has.",
@@ -25,9 +45,12 @@ def machine_options(command: Any) -> Any:
             "--network", type=click.Choice(get_args(Network)), default="none", show_default=True,
             help="loopback lets tests talk to themselves.",
         ),
+        click.option("--writes", is_flag=True, help="Let tests write beside themselves; nobody else sees it."),
+        click.option("--protect", multiple=True, metavar="GLOB", help="Files no candidate may change. Repeatable."),
+        click.option("--hidden", type=FOLDER, help="Tests that must pass too and are never shown."),
         click.option("--preload", default="", metavar="A,B", help="Libraries to import before the fork: numpy,pandas."),
-        click.option("--readable", multiple=True, type=click.Path(exists=True), help="Let tests read it."),
-        click.option("--timeout", type=click.FloatRange(min=0.1), default=10.0, help="Seconds of one run (10)."),
+        click.option("--readable", multiple=True, type=click.Path(exists=True), help="Let tests read it. Repeatable."),
+        click.option("--timeout", type=click.FloatRange(min=0.1), help="Seconds of one run (10; with a project 120)."),
         click.option("--memory", type=click.IntRange(min=64), default=1024, help="MiB of one run (1024)."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -35,32 +58,113 @@ def machine_options(command: Any) -> Any:
     return command
 
 
-def machine(
+def settings(
+    root: Path | None,
     *,
     python: str | None,
     policy: Any,
     network: Any,
     preload: str,
     readable: tuple[str, ...],
-    timeout: float,
+    timeout: float | None,
     memory: int,
-) -> Machine:
-    """The machine setting that the options mean."""
-    limits = Limits(wall_s=timeout, cpu_s=max(1, int(timeout * 2)), memory_mb=memory, address_mb=max(4096, memory * 4))
+    writes: bool,
+    protect: tuple[str, ...],
+    hidden: Path | None,
+) -> Settings:
+    """The settings that the options mean."""
+    seconds = timeout or (PROJECT_S if root else LOOSE_S)
+    limits = Limits(wall_s=seconds, cpu_s=max(1, int(seconds * 2)), memory_mb=memory, address_mb=max(4096, memory * 4))
+    if root is not None:
+        limits = replace(limits, events_kb=65_536, processes=256, descriptors=1024)
     names = tuple(name.strip() for name in preload.split(",") if name.strip())
-    return Machine(
-        policy=policy, network=network, preload=names, readable=readable, limits=limits, python=python or sys.executable
-    )
+    chosen = interpreter(root, python) if root else python or sys.executable
+    machine = Machine(python=chosen, policy=policy, network=network, preload=names, readable=readable, limits=limits)
+    return Settings(machine=machine, python=python, root=root, protected=protect, hidden=hidden, writes=writes)
 
 
 @click.command()
+@click.option("--root", type=FOLDER, help="The project to test; default: the client's root, else this folder.")
 @machine_options
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=max(1, (os.cpu_count() or 2) // 2), help="Runs at the same time."
-)
+@click.option("--workers", type=click.IntRange(min=1), default=max(1, (os.cpu_count() or 2) // 2), help="Runs at once.")
 @click.option("--grade", is_flag=True, help="Allow the host to have hidden tests decide: for graders only.")
 @transport_options
-def serve(transport: Transport, workers: int, grade: bool, **options: Any) -> None:
+def serve(transport: Transport, root: Path | None, workers: int, grade: bool, **options: Any) -> None:
     """Serve tests: sandboxed, warm, and a pass must be proved."""
-    settings = Settings(machine=machine(**options), workers=workers, grade=grade)
-    launch(lambda: cast("MCPApplication", build_server(settings)), transport)
+    chosen = replace(settings(root, **options), workers=workers, grade=grade)
+    launch(lambda: cast("MCPApplication", build_server(chosen)), transport)
+
+
+@click.group()
+def test() -> None:
+    """Run a project's tests as the testing server does, and see what protects you."""
+
+
+@test.command()
+@click.argument("select", nargs=-1)
+@click.option("--root", type=FOLDER, default=Path(), help="The project; default: this folder.")
+@machine_options
+def run(select: tuple[str, ...], root: Path, **options: Any) -> None:
+    """Run the tests, or those that SELECT names, and exit with 0 only for a proved pass."""
+    result = anyio.run(_once, settings(root, **options), select)
+    echo_result(result)
+    if result.verdict == "infra_error":
+        raise click.exceptions.Exit(3)
+    raise click.exceptions.Exit(0 if result.ok else 1)
+
+
+async def _once(chosen: Settings, select: Sequence[str]) -> Result:
+    verifier = Verifier(chosen.machine, workers=1)
+    try:
+        assert chosen.root is not None
+        return await verifier.verify(Request(subject=chosen.open_project(chosen.root), select=list(select) or None))
+    finally:
+        verifier.close()
+
+
+@test.command()
+@click.option("--root", type=FOLDER, default=Path(), help="The project; default: this folder.")
+@machine_options
+def watch(root: Path, **options: Any) -> None:
+    """Run the tests, then again what a change concerns, until interrupted."""
+    anyio.run(_watch, settings(root, **options))
+
+
+async def _watch(chosen: Settings) -> None:
+    verifier = Verifier(chosen.machine, workers=1)
+    assert chosen.root is not None
+    subject = chosen.open_project(chosen.root)
+    try:
+        subject.affected()
+        echo_result(await verifier.verify(Request(subject=subject)))
+        while True:
+            await anyio.sleep(WATCH_S)
+            affected = await anyio.to_thread.run_sync(subject.affected)
+            if affected:
+                click.echo(f"changed: {', '.join(affected[:5])}")
+                echo_result(await verifier.verify(Request(subject=subject, select=affected)))
+    finally:
+        verifier.close()
+
+
+@test.command()
+@click.option("--root", type=FOLDER, default=Path(), help="The project; default: this folder.")
+@machine_options
+def doctor(root: Path, **options: Any) -> None:
+    """Show every layer of isolation, with the cure for what is missing."""
+    chosen = settings(root, **{**options, "policy": "weak"})
+    verifier = Verifier(chosen.machine, workers=1)
+    try:
+        isolation = verifier.executor.isolation
+        for name in ALL:
+            good = name not in isolation.missing
+            mark = click.style("yes", fg="green") if good else click.style("no", fg="red")
+            click.echo(f"{name:12} {mark}  {isolation.missing.get(name, '')}")
+        click.echo(f"interpreter  {chosen.machine.python}")
+        click.echo(f"pytest       {'yes' if verifier.executor.has_pytest else 'no: unittest and plain asserts only'}")
+    except (SandboxRefused, ZygoteLost) as error:
+        raise Lacking(str(error)) from None
+    finally:
+        verifier.close()
+    if isolation.missing:
+        raise Lacking(cure(isolation))

@@ -100,6 +100,7 @@ class Project:
         return Plan(
             files=dict(candidate),
             tests=tuple(tests if select is None else [path for path in tests if path in files]),
+            candidate=tuple(self._own_code(candidate)),
             expected=tuple(chosen) if framework == "plain" else (),
             framework=framework,
             select=None if select is None else tuple(_arguments(select, chosen) if framework == "pytest" else select),
@@ -107,6 +108,14 @@ class Project:
             seed=seed,
             extra={"pytest_arguments": [], "project": True, "writes": self.writes},
         )
+
+    def _own_code(self, candidate: Mapping[str, str]) -> list[str]:
+        """The modules that are under test rather than tests."""
+        paths = dict.fromkeys([*self.walk(), *candidate])
+        own = [
+            path for path in paths if path.endswith(".py") and path.rpartition("/")[2] not in CONTROLS | {"setup.py"}
+        ]
+        return [path for path in own if not is_test_name(path) and not path.startswith(("tests/", "test/", "docs/"))]
 
 
 def _arguments(select: Sequence[str], chosen: Sequence[str]) -> list[str]:

@@ -106,6 +106,25 @@ def _shrink(facts: Mapping[str, Any], size: int, names: int, output: int) -> dic
     return shrunk
 
 
+def bounded(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Shorten lists and texts until the whole fits into a reply."""
+    for names, size in ((20, 200), (10, 100), (5, 60), (2, 40)):
+        shrunk = {key: _bounded(value, names, size) for key, value in facts.items()}
+        if len(json.dumps(shrunk, ensure_ascii=False).encode()) <= MAX_BYTES:
+            break
+    return shrunk
+
+
+def _bounded(value: Any, names: int, size: int) -> Any:
+    if isinstance(value, str):
+        return short(value, size)
+    if isinstance(value, list):
+        return [_bounded(item, names, size) for item in value[:names]]
+    if isinstance(value, dict):
+        return {short(key, size): _bounded(item, names, size) for key, item in list(value.items())[:names]}
+    return value
+
+
 def _headline(result: Result, facts: Mapping[str, Any]) -> str:
     words = f"{result.verdict} ({facts['reason']})" if facts["reason"] else result.verdict
     counts = [f"{result.passed} passed", f"{result.failed} failed"]

@@ -1,14 +1,17 @@
 """The MCP surface of the testing server: four tools, what a host may say in `_meta`, and words for failures."""
 
 import os
+import warnings
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
+from urllib.request import url2pathname
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
+from mcp import MCPError
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
@@ -17,10 +20,13 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from understudy_servers.errors import readable
 from understudy_servers.repair import Spelling, repairing
 from understudy_servers.testing.execute import Machine, sweep
-from understudy_servers.testing.project import Project, hidden_files
+from understudy_servers.testing.explain import Unanswerable
+from understudy_servers.testing.isolation import SandboxRefused
+from understudy_servers.testing.project import Project, hidden_files, interpreter
 from understudy_servers.testing.result import Result
 from understudy_servers.testing.subjects import Loose, ProjectSubject, Subject
-from understudy_servers.testing.verifier import Request, Verifier
+from understudy_servers.testing.verifier import Only, Request, Verifier
+from understudy_servers.testing.warm import ZygoteLost
 from understudy_servers.testing.worker.events import short
 from understudy_servers.testing.workspace import BadWorkspace, Store, UnknownWorkspace, checked_files
 
@@ -38,8 +44,10 @@ SPELLINGS = {
             "filter": ["select"],
         },
     ),
+    "explain_failure": Spelling(main="id", aliases={"test": ["id"], "name": ["id"], "test_id": ["id"]}),
 }
 Meta = Mapping[str, Any]
+ROOTS_S = 2.0  # how long a client may take to name its roots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,7 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
     workers: int = max(1, (os.cpu_count() or 2) // 2)
     grade: bool = False
+    python: str | None = None  # the interpreter that was asked for; else each project's own
     root: Path | None = None
     protected: tuple[str, ...] = ()
     hidden: Path | None = None
@@ -67,8 +76,7 @@ class Settings:
 def build_server(settings: Settings | None = None) -> MCPServer[None]:
     """Build the server. Nothing is started before the first call."""
     settings = settings or Settings()
-    verifier = Verifier(settings.machine, workers=settings.workers)
-    door = Door(verifier, settings)
+    door = Door(settings)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncGenerator[None]:
@@ -76,7 +84,7 @@ def build_server(settings: Settings | None = None) -> MCPServer[None]:
         try:
             yield None
         finally:
-            await to_thread.run_sync(verifier.close)
+            await to_thread.run_sync(door.close)
 
     server: MCPServer[None] = MCPServer(
         "understudy-testing",
@@ -105,13 +113,21 @@ def _slim(tool: Tool) -> Tool:
 class Door:
     """The tools as bound methods, so that two servers in one process share nothing."""
 
-    def __init__(self, verifier: Verifier, settings: Settings) -> None:
-        self.verifier, self.settings = verifier, settings
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.verifier = Verifier(settings.machine, workers=settings.workers)
         self.store = Store()
-        self.project = settings.open_project(settings.root) if settings.root else None
+        self.projects: dict[Path, tuple[Verifier, ProjectSubject]] = {}
+
+    def close(self) -> None:
+        """End every warm interpreter; the next call would start new ones."""
+        for verifier, _ in self.projects.values():
+            verifier.close()
+        self.projects.clear()
+        self.verifier.close()
 
     def tools(self) -> list[Any]:
-        return [self.run_tests, self.test_status]
+        return [self.run_tests, self.explain_failure, self.check_suite, self.test_status]
 
     async def run_tests(
         self,
@@ -119,51 +135,104 @@ class Door:
         files: dict[str, str] = {},  # noqa: B006 - never changed; a plain type for a plain schema
         select: str = "",
         only: Literal["all", "failed", "changed"] = "all",
+        detail: bool = False,
     ) -> CallToolResult:
-        """Run the tests with your files {path: content} laid over the project. select: a test id, file or word."""
+        """Run the tests, with your files {path: content} laid over the project. select: test id, file or word."""
         meta: Meta = ctx.request_context.meta or {}
         if meta.get("understudy/grade") and not self.settings.grade:
-            return _answer(
-                Result(
-                    "infra_error", "grade_not_allowed", notes=["Start the server with --grade to grade hidden tests."]
-                )
-            )
+            note = "Start the server with --grade to have hidden tests decide."
+            return _answer(Result("infra_error", "grade_not_allowed", notes=[note]))
         try:
             with readable(ValueError):
-                request = Request(
-                    subject=self._subject(meta),
-                    candidate=_candidate(files),
-                    select=[select] if select else None,
-                    only=only,
-                    grade=bool(meta.get("understudy/grade")),
-                    limits=_limits(meta),
-                    client=_client(ctx, meta),
-                )
-                return _answer(await self.verifier.verify(request))
+                verifier, request = await self._request(ctx, files, [select] if select else None, only)
+                result = await verifier.verify(request)
         except UnknownWorkspace as error:
             return _answer(Result("infra_error", "unknown_workspace", notes=[short(error, 400)]))
         except BadWorkspace as error:
-            return _answer(
-                Result(
-                    "infra_error",
-                    "workspace_id" if "address" in str(error) else "bad_workspace",
-                    notes=[short(error, 400)],
-                )
-            )
+            reason = "workspace_id" if "address" in str(error) else "bad_workspace"
+            return _answer(Result("infra_error", reason, notes=[short(error, 400)]))
+        answer = _answer(result)
+        if detail and result.failures and result.verdict == "failed":
+            with readable(Unanswerable):
+                text = await verifier.explain(request, result.failures[0]["id"])
+            answer.content.append(TextContent(type="text", text=text))
+        return answer
 
-    def _subject(self, meta: Meta) -> Subject:
-        if "understudy/workspace" in meta:
-            return Loose(self.store.resolve(meta["understudy/workspace"]))
-        if self.project is None:
-            with readable(NotADirectoryError):
-                self.project = self.settings.open_project(Path.cwd())
-        return self.project
+    async def explain_failure(self, ctx: Context, id: str) -> CallToolResult:
+        """Rerun one failing test: variables, first and last steps."""
+        with readable(ValueError, Unanswerable, UnknownWorkspace, BadWorkspace):
+            verifier, request = await self._request(ctx)
+            text = await verifier.explain(request, id)
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content={"explanation": text})
+
+    async def check_suite(self, ctx: Context, flaky_runs: int = 2, mutants: int = 10) -> CallToolResult:
+        """Judge the tests: a stub must fail, repeats must agree, mutants must be noticed, lines must run."""
+        with readable(ValueError, Unanswerable, UnknownWorkspace, BadWorkspace):
+            verifier, request = await self._request(ctx)
+            text, facts = await verifier.check_suite(request, flaky_runs=flaky_runs, mutants=mutants)
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts)
 
     async def test_status(self) -> CallToolResult:
-        """Frameworks found, sandbox layers, queue and limits."""
-        status = await to_thread.run_sync(self.verifier.status)
-        lines = [f"{name}: {value}" for name, value in status.items() if value]
+        """Frameworks, sandbox layers, queue, limits."""
+        verifier = next((one for one, _ in self.projects.values()), self.verifier)
+        status = await to_thread.run_sync(verifier.status)
+        status["root"] = str(next(iter(self.projects), self.settings.root or ""))
+        status["frameworks"] = await to_thread.run_sync(_frameworks, verifier)
+        lines = [f"{name}: {value}" for name, value in status.items() if value not in ("", [], None)]
         return CallToolResult(content=[TextContent(type="text", text="\n".join(lines))], structured_content=status)
+
+    async def _request(
+        self,
+        ctx: Context,
+        files: Mapping[str, str] | None = None,
+        select: list[str] | None = None,
+        only: Only = "all",
+    ) -> tuple[Verifier, Request]:
+        """The request that a call means, and who answers it."""
+        meta: Meta = ctx.request_context.meta or {}
+        verifier, subject = await self._subject(ctx, meta)
+        request = Request(
+            subject=subject,
+            candidate=_candidate(files or {}),
+            select=select,
+            only=only,
+            grade=bool(meta.get("understudy/grade")),
+            limits=_limits(meta),
+            client=_client(ctx, meta),
+        )
+        return verifier, request
+
+    async def _subject(self, ctx: Context, meta: Meta) -> tuple[Verifier, Subject]:
+        """The workspace of the host, else the project of --root, of the client's first root, or of this folder."""
+        if "understudy/workspace" in meta:
+            return self.verifier, Loose(self.store.resolve(meta["understudy/workspace"]))
+        root = (self.settings.root or await client_root(ctx) or Path.cwd()).resolve()
+        if root not in self.projects:
+            with readable(NotADirectoryError):
+                project = await to_thread.run_sync(self.settings.open_project, root)
+            machine = replace(self.settings.machine, python=interpreter(root, self.settings.python))
+            self.projects[root] = (Verifier(machine, workers=self.settings.workers, turns=self.verifier.turns), project)
+        return self.projects[root]
+
+
+async def client_root(ctx: Context) -> Path | None:
+    """The first folder a client of the handshake era says it works in; None where it has no such word."""
+    capabilities = ctx.client_capabilities
+    if capabilities is None or capabilities.roots is None or not ctx.session.can_send_request:
+        return None
+    with warnings.catch_warnings(), move_on_after(ROOTS_S):
+        warnings.simplefilter("ignore")  # deprecated by the protocol, and still what these clients speak
+        with suppress(MCPError):
+            found = await ctx.session.list_roots()
+            paths = [Path(url2pathname(str(root.uri).removeprefix("file://"))) for root in found.roots]
+            return next((path for path in paths if path.is_dir()), None)
+    return None
+
+
+def _frameworks(verifier: Verifier) -> list[str]:
+    with suppress(SandboxRefused, ZygoteLost):
+        return ["plain", "unittest", *(["pytest"] if verifier.executor.has_pytest else [])]
+    return []
 
 
 def _candidate(files: Mapping[str, str]) -> dict[str, str]:

@@ -2,29 +2,32 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import anyio
 from anyio import to_thread
 
 from understudy_servers.testing import proof as proving
+from understudy_servers.testing import suite_check
 from understudy_servers.testing.execute import Executor, Machine, NeedsPytest
+from understudy_servers.testing.explain import Unanswerable, explanation
 from understudy_servers.testing.isolation import SandboxRefused
 from understudy_servers.testing.judge import Judgement, signature
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import BadTests, Framework, Plan
-from understudy_servers.testing.result import Result, from_judgement
+from understudy_servers.testing.result import Result, bounded, from_judgement
 from understudy_servers.testing.running import Raw
 from understudy_servers.testing.split import Split
 from understudy_servers.testing.subjects import Subject
 from understudy_servers.testing.turns import Busy, Turns
 from understudy_servers.testing.warm import ZygoteLost
-from understudy_servers.testing.worker.events import short
+from understudy_servers.testing.worker.events import clean, clip, short
 
 Only = Literal["all", "failed", "changed"]
 REMEMBERED = 1_000
+T = TypeVar("T")
 OUTPUT = 400
 
 
@@ -54,10 +57,11 @@ class _Last:
 class Verifier:
     """Runs requests, a bounded number at a time, and remembers the last outcome of each workspace for the delta."""
 
-    def __init__(self, machine: Machine, *, workers: int) -> None:
+    def __init__(self, machine: Machine, *, workers: int, turns: Turns | None = None) -> None:
         self.executor = Executor(machine)
-        self.turns = Turns(workers)
+        self.turns = turns or Turns(workers)
         self._last: OrderedDict[tuple[str, str], _Last] = OrderedDict()
+        self._latest: OrderedDict[str, Request] = OrderedDict()
 
     async def verify(self, request: Request) -> Result:
         """Answer a request. Failures on our side are a result with the verdict `infra_error`, never an exception.
@@ -76,6 +80,51 @@ class Verifier:
                     raise
         except (Busy, NeedsPytest, SandboxRefused, ZygoteLost) as error:
             return _infra_error(type(error).__name__, str(error), request)
+
+    async def explain(self, request: Request, name: str) -> str:
+        """Run one test again and tell how it failed: values, variables, the first and last steps.
+
+        Raises:
+            Unanswerable: there is no such test, or it cannot be run; the text says why.
+        """
+        return await self._examine(request, lambda plan, run: explanation(plan, run, name), name)
+
+    async def check_suite(self, request: Request, *, flaky_runs: int, mutants: int) -> tuple[str, dict[str, Any]]:
+        """Check the tests themselves, with a candidate that passes them.
+
+        Raises:
+            Unanswerable: the tests do not pass yet, or cannot be run.
+        """
+
+        def examine(plan: Plan, run: Callable[[Plan, int], Judgement]) -> tuple[str, dict[str, Any]]:
+            first = run(plan, 0)
+            if first.verdict != "passed":
+                raise Unanswerable(f"The tests do not pass yet ({first.verdict}), so nothing can be said of the suite.")
+            report = suite_check.check(plan, run, flaky_runs=flaky_runs, mutants=mutants)
+            text = "\n".join(suite_check.words(report, len(first.report.outcomes)))
+            return clip(clean(text), 4000), bounded(asdict(report))
+
+        return await self._examine(request, examine)
+
+    async def _examine(self, request: Request, examine: Callable[[Plan, Any], T], name: str | None = None) -> T:
+        """Give an examiner a plan and the means to run it, in a turn of its own."""
+        latest = self._latest.get(request.client)
+        request = replace(request, candidate=request.candidate or (latest.candidate if latest else {}))
+        limits = self.executor.machine.limits.lowered(request.limits)
+        stop = threading.Event()
+
+        def work() -> T:
+            framework: Framework = "pytest" if self.executor.has_pytest else "plain"
+            plan = request.subject.plan(request.candidate, framework, None if name is None else [name])
+            return examine(plan, lambda again, seed: self.executor.run(again, limits, hash_seed=seed, stop=stop)[0])
+
+        try:
+            async with self.turns.turn(request.client):
+                return await to_thread.run_sync(work, abandon_on_cancel=True)
+        except (BadTests, Busy, NeedsPytest, SandboxRefused, ZygoteLost) as error:
+            raise Unanswerable(str(error)) from error
+        finally:
+            stop.set()
 
     def _verify(self, request: Request, limits: Limits, stop: threading.Event) -> Result:
         subject, candidate = request.subject, request.candidate
@@ -97,6 +146,7 @@ class Verifier:
         elif judgement.verdict == "passed" and select is not None:
             result.notes.append("Only a part of the tests was run; run all of them to have the pass proved.")
         result.graded = request.grade
+        self._latest[request.client] = request
         self._compare(request, result)
         return self._stamped(result, request)
 
@@ -171,8 +221,9 @@ class Verifier:
             "same_failure_count": count,
         }
         self._last[key] = _Last({**before, **result.outcomes}, mark, count)
-        while len(self._last) > REMEMBERED:
-            self._last.popitem(last=False)
+        for kept in (self._last, self._latest):
+            while len(kept) > REMEMBERED:
+                kept.popitem(last=False)
 
     def _stamped(self, result: Result, request: Request) -> Result:
         result.isolation = self.executor.isolation.word

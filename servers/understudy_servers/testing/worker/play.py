@@ -5,7 +5,9 @@ from typing import Any
 
 from understudy_servers.testing.worker import bytecode, candidate, plain, pytest_runner
 from understudy_servers.testing.worker.events import channel
+from understudy_servers.testing.worker.failures import Sources
 from understudy_servers.testing.worker.remote import Line, RemoteModules
+from understudy_servers.testing.worker.steps import Coverage, Trace
 
 
 def play(job: dict[str, Any], events: int, peer: int | None) -> int:
@@ -22,11 +24,25 @@ def play(job: dict[str, Any], events: int, peer: int | None) -> int:
     if peer is not None:
         line = Line(peer)
         sys.meta_path.insert(0, RemoteModules(line, job["remote"]))
+    watch = _watch(job)
     runner = pytest_runner.run if job["framework"] == "pytest" else plain.run
-    return runner(job, put, lambda: _tell_split(put, line))
+    return runner(job, put, lambda: _tell(put, line, watch))
 
 
-def _tell_split(put: Any, line: Line | None) -> None:
-    """Say, before the report ends, how far the tests needed more than values."""
+def _watch(job: dict[str, Any]) -> Coverage | None:
+    """Start to watch the candidate's lines where the job asks for that."""
+    if job.get("watch") not in {"coverage", "trace"}:
+        return None
+    sources = Sources(job["root"], job["tests"], job["candidate"])
+    watch = Coverage(sources) if job["watch"] == "coverage" else Trace(sources)
+    watch.start()
+    return watch
+
+
+def _tell(put: Any, line: Line | None, watch: Coverage | None) -> None:
+    """Say, before the report ends, which lines ran and how far the tests needed more than values."""
+    if watch is not None:
+        watch.stop()
+        put("watched", **watch.facts())
     if line is not None:
         put("split", calls=line.calls, soft=list(line.soft), objects=line.objects)
