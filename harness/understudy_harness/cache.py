@@ -107,6 +107,10 @@ class RowCache:
         """Calls that were answered from the store."""
         self.facts: dict[str, dict[str, Any]] = {}
         """What servers said about themselves, once per content, with the model's name as they gave it."""
+        self.timed_calls = 0
+        """Completions whose server said how long it worked on them."""
+        self.worked_s = 0.0
+        """Seconds that servers worked on those, without the time that calls waited for their turn."""
         self._prefix = prefix
         self._store = store
         self._begun: set[str] = set()
@@ -152,6 +156,10 @@ class RowCache:
         self._begun.add(key)
 
     def _note(self, completion: Completion) -> None:
+        timings = completion.facts.get("timings")
+        if isinstance(timings, dict) and "prompt_ms" in timings and "predicted_ms" in timings:
+            self.timed_calls += 1
+            self.worked_s += (timings["prompt_ms"] + timings["predicted_ms"]) / 1000
         if completion.facts:
             lasting = {name: value for name, value in completion.facts.items() if name not in _VOLATILE}
             if isinstance(lasting.get("sent"), dict):

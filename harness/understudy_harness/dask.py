@@ -163,8 +163,7 @@ class Foreman:
             usd=answer["usd"],
         )
         self._purse.settle(outcome.usd)
-        recorder.keep(work, outcome, cache.facts.values())
-        cache.ended(in_ledger=outcome.row is not None)
+        recorder.keep(work, outcome, cache)
 
     async def _asked(self, task: str) -> dict[str, Any]:
         """Have a worker run a row; one that refuses is asked no more."""

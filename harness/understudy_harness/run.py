@@ -5,7 +5,7 @@ earlier process.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 import anyio
 
 from understudy_harness import provenance
-from understudy_harness.cache import CompletionStore
+from understudy_harness.cache import CompletionStore, RowCache
 from understudy_harness.doors import Opened, open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, SettingsError, Stopped
 from understudy_harness.journal import Damage
-from understudy_harness.ledger import Ledger
+from understudy_harness.ledger import Ledger, Row
 from understudy_harness.progress import REFRESH_S, Progress
 from understudy_harness.row import Outcome, Work, run_row
 from understudy_harness.settings import Loaded, Settings, load, plan_work
@@ -54,7 +54,7 @@ class Recorder:
         self._header = header
         self._failing: dict[str, int] = {}
 
-    def keep(self, work: Work, outcome: Outcome, facts: Iterable[Mapping[str, Any]] = ()) -> None:
+    def keep(self, work: Work, outcome: Outcome, cache: RowCache) -> None:
         """Write a row or an error.
 
         Raises:
@@ -62,8 +62,9 @@ class Recorder:
         """
         self.usd += outcome.usd
         if outcome.row is not None:
-            names = tuple(sorted(self.ledger.facts(content) for content in facts))
-            self.ledger.write(replace(outcome.row, facts=names) if names else outcome.row, self._header, outcome.events)
+            facts = tuple(sorted(self.ledger.facts(content) for content in cache.facts.values()))
+            row = replace(outcome.row, facts=facts, replayed=outcome.row.replayed or cache.replayed)
+            self.ledger.write(_timed(row, cache), self._header, outcome.events)
             self.fresh += 1
             self._failing.pop(work.arm.id, None)
         else:
@@ -71,6 +72,7 @@ class Recorder:
             self.ledger.write_error(outcome.key, self._header, outcome.error, outcome.events)
             self.errors += 1
             self.last_error = str(outcome.error["message"])
+        cache.ended(in_ledger=outcome.row is not None)
         self.progress.ended(work.arm.id, usd=outcome.usd, error=outcome.row is None)
         if outcome.error is not None:
             self._count(work, outcome.error)
@@ -213,10 +215,7 @@ class Crew:
         cache = recorder.store.of(work.key)
         outcome = await run_row(work, self._opened.doors[work.arm.benchmark], cache)
         self._purse.settle(outcome.usd)
-        if outcome.row is not None and cache.replayed:
-            outcome = replace(outcome, row=replace(outcome.row, replayed=cache.replayed))
-        recorder.keep(work, outcome, cache.facts.values())
-        cache.ended(in_ledger=outcome.row is not None)
+        recorder.keep(work, outcome, cache)
 
     async def _upkeep(self) -> None:
         """Keep the screen up to date and the files synced."""
@@ -226,6 +225,17 @@ class Crew:
             if beat % SYNC_EVERY_BEATS == 0:
                 self._recorder.store.sync()
                 self._recorder.ledger.sync()
+
+
+def _timed(row: Row, cache: RowCache) -> Row:
+    """Take the servers' own seconds where all calls of a row's only model have them: they hold no waiting, and a call
+    that was answered from the cache keeps its own."""
+    if len(row.spend) != 1:
+        return row
+    ((role, part),) = row.spend.items()
+    if part.calls != cache.timed_calls:
+        return row
+    return replace(row, spend={role: replace(part, seconds=round(cache.worked_s, 4))})
 
 
 def check_same_run(ledger: Ledger, cells: tuple[Loaded, ...]) -> None:
