@@ -18,7 +18,17 @@ from understudy_harness.journal import Damage
 from understudy_harness.ledger import read_ledger
 
 NOT_CHECKED, REFUSED, ACCEPTED = -1, 0, 1
-_NUMBERS = ("score", "usd", "seconds", "model_seconds", "tokens_in", "tokens_out", "cloud_calls", "calls")
+_NUMBERS = (
+    "score",
+    "usd",
+    "seconds",
+    "model_seconds",
+    "free_seconds",
+    "tokens_in",
+    "tokens_out",
+    "cloud_calls",
+    "calls",
+)
 _COUNTS = ("arm", "sample", "epoch", "accepted", "grade", "truncated", "unpriced")
 _PLACES = ("transcript", "length")
 
@@ -139,6 +149,8 @@ class _Reader:
         numbers["seconds"].append(record.get("seconds", 0.0))
         numbers["usd"].append(sum(part.get("usd", 0.0) for part in parts))
         numbers["model_seconds"].append(sum(part.get("seconds", 0.0) for part in parts))
+        free = (part for part in parts if not part.get("usd") and not part.get("unpriced_calls"))
+        numbers["free_seconds"].append(sum(part.get("seconds", 0.0) for part in free))
         numbers["tokens_in"].append(sum(part.get("input_tokens", 0) for part in parts))
         numbers["tokens_out"].append(sum(part.get("output_tokens", 0) for part in parts))
         numbers["calls"].append(sum(part.get("calls", 0) for part in parts))

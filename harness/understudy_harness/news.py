@@ -33,6 +33,7 @@ def about_benchmark(result: BenchmarkResult) -> tuple[str, ...]:
 
 
 def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
+    yield from analysis.notes
     if analysis.truncated:
         rows = sum(arm.truncated for result in analysis.benchmarks for arm in result.arms)
         fate = (

@@ -12,6 +12,8 @@ from understudy_harness import stats
 from understudy_harness.analysis import analyze
 from understudy_harness.columns import read_columns
 from understudy_harness.comparison import compare_runs
+from understudy_harness.economics.energy import add_energy
+from understudy_harness.economics.hardware import USD_PER_KWH
 from understudy_harness.errors import SettingsError
 from understudy_harness.journal import secrets_of
 from understudy_harness.looks import count_look
@@ -30,9 +32,17 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--format", "form", type=click.Choice(["terminal", "html", "json"]), multiple=True, help="Repeatable.")
 @click.option("--no-timing", is_flag=True, help="Leave out what differs between two runs of the same rows.")
 @click.option("--allow-truncated", is_flag=True, help="Report although prompts were cut.")
-def report(folder: Path, form: Sequence[str], no_timing: bool, allow_truncated: bool) -> None:
+@click.option("--watts", type=click.FloatRange(min=0), help="What your box draws while it answers: prices local calls.")
+@click.option("--kwh", type=click.FloatRange(min=0), default=USD_PER_KWH, show_default=True, help="US dollars per kWh.")
+def report(
+    folder: Path, form: Sequence[str], no_timing: bool, allow_truncated: bool, watts: float | None, kwh: float
+) -> None:
     """Report on a run's folder: a table here, and a page whose path is printed last."""
-    analysis = analyze(read_columns(folder))
+    columns = read_columns(folder)
+    note = None if watts is None else add_energy(columns, watts=watts, usd_per_kwh=kwh)
+    analysis = analyze(columns)
+    if note is not None:
+        analysis.notes.append(note)
     if not analysis.columns.rows:
         raise SettingsError(f"{folder} holds no rows yet. Run it first: {analysis.header.get('command', 'gap run')}")
     forms = form or ("terminal", "html")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.budget import TokenPrice
+from understudy_harness.commands import gap
 from understudy_harness.economics import first_principles, plot
 from understudy_harness.economics.breakeven import break_even, crossing, decide
 from understudy_harness.economics.commands import costs
@@ -28,6 +29,7 @@ from understudy_harness.economics.costs import (
     usd_per_solved,
 )
 from understudy_harness.economics.hardware import BOXES, Box
+from understudy_harness.ledger import Ledger, Row, Spend
 
 BOX = Box(name="box", output_per_s=50, input_per_s=1000, watts=300, price_usd=2000)
 WORK = Workload(samples=10_000, input_tokens=10_000, output_tokens=1_000)
@@ -272,3 +274,36 @@ def test_boxes_are_listed_with_their_sources_and_the_published_analysis_with_its
     published = CliRunner().invoke(costs, ["--published"])
     assert "published: $16.89" in published.output
     assert "do not fit into eight GPUs" in published.output
+
+
+def test_local_calls_are_priced_by_their_electricity_in_a_report(tmp_path: Path) -> None:
+    arms = [
+        {"id": "l", "kind": "L", "label": "L", "models": {"local": "ollama:m"}, "benchmark": "b"},
+        {"id": "c", "kind": "C", "label": "C", "models": {"cloud": "openai:m"}, "benchmark": "b"},
+    ]
+    with Ledger(tmp_path / "run") as ledger:
+        name = ledger.header({"arms": arms, "benchmarks": [{"name": "b", "samples": 2}], "epochs": 1, "command": "x"})
+        for sample in ("s1", "s2"):
+            for arm, spend in (
+                ("l", Spend(model="ollama:m", calls=1, seconds=60)),
+                ("c", Spend(model="openai:m", calls=1, seconds=60, usd=0.01)),
+            ):
+                role = "local" if arm == "l" else "cloud"
+                row = Row(
+                    arm=arm,
+                    benchmark="b",
+                    sample=sample,
+                    epoch=0,
+                    cluster=sample,
+                    score=1,
+                    grade="right",
+                    spend={role: spend},
+                )
+                ledger.write(row, name)
+    arguments = ["report", str(tmp_path / "run"), "--format", "json", "--watts", "300", "--kwh", "0.30"]
+    result = CliRunner().invoke(gap, arguments)
+    assert result.exit_code == 0, result.output
+    costs_of = {arm["label"]: arm["usd_per_sample"] for arm in json.loads(result.output)["benchmarks"][0]["arms"]}
+    assert costs_of == {"L": pytest.approx(0.0015), "C": pytest.approx(0.01)}
+    shown = CliRunner().invoke(gap, [*arguments[:2], "--format", "terminal", "--watts", "300"])
+    assert "Local calls are priced by their electricity: 300 W" in " ".join(shown.output.split())
