@@ -46,7 +46,7 @@ Command = Callable[..., Any]
 @click.option("--lite", is_flag=True, help="Offer a tool with the thought as its only argument, for very small models.")
 @click.option(
     "--max-thoughts",
-    type=click.IntRange(min=8),
+    type=click.IntRange(min=1),
     default=KEPT,
     show_default=True,
     envvar=["MAX_HISTORY_SIZE", "SEQUENTIAL_THINKING_MAX_HISTORY"],
@@ -86,11 +86,17 @@ def think() -> None:
     """Look at chains of thoughts that the thinking server stored."""
 
 
+def _existing(folder: Path) -> Store:
+    if not folder.is_dir():
+        raise click.UsageError(f"There is no store {str(folder)!r} yet; `understudy serve thinking --store` makes it.")
+    return Store(folder)
+
+
 def _store_option(command: Command) -> Command:
     return click.option(
         "--store",
         required=True,
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        type=click.Path(file_okay=False, path_type=Path),
         envvar="THINK_STORE",
         help="The folder given to `understudy serve thinking --store`.",
     )(command)
@@ -100,7 +106,7 @@ def _store_option(command: Command) -> Command:
 @_store_option
 def list_sessions(store: Path) -> None:
     """List the stored sessions, the latest first: id, when, how many thoughts, and how it began."""
-    for stored in Store(store).sessions():
+    for stored in _existing(store).sessions():
         thoughts = list(read_thoughts(stored.path))
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(stored.changed))
         opening = clipped(thoughts[0].text, 60) if thoughts else ""
@@ -127,19 +133,22 @@ def export(session: str | None, store: Path, form: str) -> None:
 
 
 @think.command(name="import")
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.Path(allow_dash=True))
 @_store_option
 @click.option("--session", help="The id to store it under; a new one when left out.")
-def import_session(file: Any, store: Path, session: str | None) -> None:
+def import_session(file: str, store: Path, session: str | None) -> None:
     """Store thoughts from a JSON file, an export or another server's list under "thoughts"; print the new id."""
-    kept = Store(store)
+    kept = _existing(store)
     name = session or mint()
     if kept.has(name):
         raise click.UsageError(f"There is a session {name!r} already. Choose another id with --session.")
     try:
-        thoughts = imported(file.read())
+        with click.open_file(file, encoding="utf-8", errors="replace") as source:
+            thoughts = imported(source.read())
         for thought in thoughts:
             kept.append(name, thought)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None
     except (CannotImport, StoreError) as error:
         raise click.UsageError(str(error)) from None
     click.echo(name)
@@ -152,11 +161,11 @@ def import_session(file: Any, store: Path, session: str | None) -> None:
 def watch(session: str | None, store: Path, until_end: bool) -> None:
     """Follow a running session live: the one named, or whichever is thinking now."""
     path = None if session is None else _chosen(store, session).path
-    follow(Store(store), path, until_end=until_end, terminal=sys.stdout.isatty(), pause=time.sleep)
+    follow(_existing(store), path, until_end=until_end, terminal=sys.stdout.isatty(), pause=time.sleep)
 
 
 def _chosen(store: Path, session: str | None) -> Stored:
-    sessions = Store(store).sessions()
+    sessions = _existing(store).sessions()
     if not sessions:
         raise click.UsageError(f"No session is stored in {str(store)!r} yet.")
     if session is None:
