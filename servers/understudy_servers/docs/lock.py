@@ -20,6 +20,8 @@ class FileLock:
         except OSError:
             os.close(file)
             return False
+        os.truncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)  # for people who look; the lock is what counts
         self._file = file
         return True
 

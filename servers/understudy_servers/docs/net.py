@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -53,8 +54,7 @@ class Fetcher:
         """
         deadline = time.monotonic() + seconds
         seen: list[str] = []
-        backend, trust = _Guarded(self.allowed), ssl.create_default_context()
-        with httpcore2.ConnectionPool(network_backend=backend, ssl_context=trust) as pool:
+        with httpcore2.ConnectionPool(network_backend=_Guarded(self.allowed), ssl_context=_trust()) as pool:
             while True:
                 check_address(url, self.allowed)
                 if url in seen or len(seen) > MAX_REDIRECTS:
@@ -84,6 +84,11 @@ class Fetcher:
             raise Refused(f"{url!r} could not be fetched: {type(error).__name__} {error}".rstrip()) from error
         kind = fields.get("content-type", "").partition(";")[0].strip().lower()
         return Fetched(url=url, body=body, kind=kind)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    return ssl.create_default_context()  # reads some hundred certificates
 
 
 def _limited(stream: Iterable[bytes], url: str, limit: int, deadline: float) -> bytes:
