@@ -27,6 +27,7 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "pass", "passed", "right", "correct", "c", "resolved", "success"), 1.0),
     **dict.fromkeys(("false", "no", "fail", "failed", "wrong", "incorrect", "i", "unresolved", "failure"), 0.0),
 }
+_LONGEST_FIELD = 1 << 24  # characters; published files carry whole transcripts in a column, and 131072 is the default
 _ARM = re.compile(r"(?P<name>[^=]+)=(?P<path>[^#?]+)(?:#(?P<column>[^?]+))?(?:\?(?P<where>[^=]+)=(?P<value>.*))?")
 
 
@@ -188,9 +189,13 @@ def _read_table(source: Source, names: Names) -> Iterator[Outcome]:
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if path.suffix in (".csv", ".tsv"):
         text = read_text(path)
+        csv.field_size_limit(_LONGEST_FIELD)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",")
-        for fields in reader:
-            yield reader.line_num, fields
+        try:
+            for fields in reader:
+                yield reader.line_num, fields
+        except csv.Error as error:
+            raise SettingsError(f"{path}:{reader.line_num}: this is not CSV that can be read ({error}).") from None
     else:
         for record in read_records(path):
             yield record.line, record.fields

@@ -126,6 +126,9 @@ def test_json_lines_of_many_models_are_chosen_by_a_condition_and_repeated_by_a_c
         pytest.param("id,score\na,85\n", "L={path}", "outside 0 to 1. Give --scale", id="percent without scale"),
         pytest.param("id,score\na,1\na,0\n", "L={path}", "item 'a' stands twice", id="twice"),
         pytest.param("id,score\n", "L={path}", "holds no outcome", id="empty"),
+        pytest.param(
+            'id,score\na,"' + "x" * (1 << 24) + 'x"\n', "L={path}", "not CSV that can be read", id="huge field"
+        ),
         pytest.param("id,score\na,1\n", "L={path}?model=x", "there is no column 'model'", id="condition"),
     ],
 )
