@@ -83,6 +83,8 @@ class RemoteModel(ABC):
         if self._capabilities is None:
             kind = self.provider.probe
             found = await probe(self.endpoint, kind, self.model) if kind else Capabilities()
+            if found.server == "llama.cpp":
+                self.endpoint.keep_alive = False  # 24 ms a call otherwise, measured on loopback
             if found.slots:
                 self.endpoint.concurrency = found.slots
             if found.window or self._answered:  # Ollama knows its window only once the model is loaded

@@ -73,6 +73,8 @@ class Endpoint:
         self.base_url = base_url.rstrip("/")
         self.where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
         self.patience = patience or Patience()
+        self.keep_alive = True
+        """False for servers that send heads and bodies apart: on a kept connection each call waits for an ACK."""
         self._headers = dict(headers or {})
         self._secrets = tuple({*secrets, *filter(None, (parts.password, parts.username))})
         self._loopback = is_loopback(parts.hostname or "")
@@ -251,6 +253,8 @@ class Endpoint:
             with anyio.fail_after(self.patience.total_s):
                 client = self._opened()
                 headers = {"content-type": kind} if content is not None else {}
+                if not self.keep_alive:
+                    headers["connection"] = "close"
                 request = client.build_request(method, self._url(path), content=content, headers=headers)
                 response = await client.send(request, stream=True)
                 sent = True
