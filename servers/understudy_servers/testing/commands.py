@@ -73,6 +73,7 @@ def settings(
     hidden: Path | None,
 ) -> Settings:
     """The settings that the options mean."""
+    root = None if root is None else root.resolve()
     seconds = timeout or (PROJECT_S if root else LOOSE_S)
     limits = Limits(wall_s=seconds, cpu_s=max(1, int(seconds * 2)), memory_mb=memory, address_mb=max(4096, memory * 4))
     if root is not None:

@@ -150,6 +150,7 @@ class Executor:
         readable = [*system_paths(), *interpreter_paths(zygote.facts), *self.machine.readable]
         readable += [plan.root] if plan.root else []
         if plan.root is not None:
+            _enterable(plan.root)
             path = str(Path(zygote.facts["executable"]).parent)
             job |= {"env": {"PATH": f"{path}:{ENVIRONMENT['PATH']}"}}
             job["unset"] = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] if self.machine.plugins else []
@@ -196,6 +197,19 @@ class Executor:
 
 class NeedsPytest(Exception):
     """The tests are pytest tests and the interpreter has no pytest."""
+
+
+def _enterable(root: str) -> None:
+    """A root server hands tests to an ordinary user, who must be able to read the project.
+
+    Raises:
+        SandboxRefused: others may not enter the folder.
+    """
+    if os.geteuid() == 0 and not os.stat(root).st_mode & 0o005 == 0o005:
+        raise SandboxRefused(
+            f"Tests never run as root, and other users may not read {root}. "
+            f"Start the server as the owner of the project, or allow it: `chmod o+rx {root}`."
+        )
 
 
 def _copy_project(source: str, target: str) -> None:

@@ -128,6 +128,7 @@ class Verifier:
 
     def _verify(self, request: Request, limits: Limits, stop: threading.Event) -> Result:
         subject, candidate = request.subject, request.candidate
+        replaced = self.executor.pool.replaced
         if sign := subject.refusal(candidate):
             return self._stamped(Result("tampered", sign), request)
         framework: Framework = "pytest" if self.executor.has_pytest else "plain"
@@ -145,6 +146,8 @@ class Verifier:
             result = self._prove(plan, unseen, limits, result, stop)
         elif judgement.verdict == "passed" and select is not None:
             result.notes.append("Only a part of the tests was run; run all of them to have the pass proved.")
+        if self.executor.pool.replaced > replaced:
+            result.notes.append("The warm interpreter was lost and has been replaced.")
         result.graded = request.grade
         self._latest[request.client] = request
         self._compare(request, result)
