@@ -307,3 +307,35 @@ def test_local_calls_are_priced_by_their_electricity_in_a_report(tmp_path: Path)
     assert costs_of == {"L": pytest.approx(0.0015), "C": pytest.approx(0.01)}
     shown = CliRunner().invoke(gap, [*arguments[:2], "--format", "terminal", "--watts", "300"])
     assert "Local calls are priced by their electricity: 300 W" in " ".join(shown.output.split())
+
+
+def test_costs_are_worked_out_from_what_a_run_measured(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arms = [
+        {"id": "s", "kind": "S", "label": "S Retry", "models": {"local": "ollama:m"}, "benchmark": "b"},
+        {"id": "c", "kind": "C", "label": "C", "models": {"cloud": "openai:m"}, "benchmark": "b"},
+    ]
+    with Ledger(folder) as ledger:
+        name = ledger.header({"arms": arms, "benchmarks": [{"name": "b", "samples": 10}], "epochs": 1, "command": "x"})
+        for number in range(10):
+            common = {"benchmark": "b", "sample": f"s{number}", "epoch": 0, "cluster": f"s{number}", "grade": "right"}
+            local = Spend(model="ollama:m", calls=2, input_tokens=300, output_tokens=60, seconds=10)
+            cloud = Spend(model="openai:m", calls=1, input_tokens=200, output_tokens=50, usd=0.02, seconds=3)
+            right, taken = float(number < 6), number < 8
+            ledger.write(Row(arm="s", score=right, accepted=taken, spend={"local": local}, **common), name)  # type: ignore[arg-type]
+            ledger.write(Row(arm="c", score=float(number < 9), spend={"cloud": cloud}, **common), name)  # type: ignore[arg-type]
+    result = CliRunner().invoke(costs, ["--run", str(folder), "--owned", "--watts", "360", "--kwh", "0.2", "--json"])
+    assert result.exit_code == 0, result.output
+    options = {option["name"]: option for option in json.loads(result.output)["options"]}
+    box = next(name for name in options if name.startswith("Strix Halo") and "then" not in name)
+    assert options[box]["solved"] == 0.6
+    assert options[box]["seconds"] == 10
+    assert options[box]["usd_per_solved"] == pytest.approx(360 * 10 / 3.6e6 * 0.2 / 0.6)
+    assert options["openai:m"]["usd_per_solved"] == pytest.approx(0.02 / 0.9)
+    both = options[f"{box}, then openai:m"]
+    assert both["solved"] == pytest.approx(0.8 * 0.75 + 0.2 * 0.9)
+    said = CliRunner().invoke(costs, ["--run", str(folder), "--owned"])
+    assert "Measured: S Retry solves 60.0% in 10 s and 360 tokens per sample, C 90.0%." in said.output
+    assert "is cheaper from the first sample" in said.output
+    wrong = CliRunner().invoke(costs, ["--run", str(folder), "--local-arm", "S Vote"])
+    assert "no arm for --local-arm 'S Vote'. Its arms: 'S Retry', 'C'." in wrong.output

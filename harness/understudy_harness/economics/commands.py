@@ -5,17 +5,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from understudy.budget import TokenPrice
 from understudy.models.prices import price_of
 from understudy_harness.economics import first_principles, plot
 from understudy_harness.economics.breakeven import BreakEven, Decision, break_even, crossing, decide
 from understudy_harness.economics.costs import Both, Cloud, Local, Option, Subscription, Workload
 from understudy_harness.economics.hardware import BOXES, LIFE_MONTHS, USD_PER_KWH, Box
 from understudy_harness.errors import SettingsError
+
+if TYPE_CHECKING:
+    from understudy_harness.economics.measured import Measured
 
 SHARE = click.FloatRange(0, 1)
 ABOVE = click.FloatRange(min=0, min_open=True)
@@ -51,6 +56,9 @@ _VERDICTS: dict[type | None, str] = {
 @click.option(
     "--precision", type=SHARE, default=1.0, show_default=True, help="Share of the accepted ones that are right."
 )
+@click.option("--run", "folder", type=click.Path(file_okay=False, path_type=Path), help="Figures of a run instead.")
+@click.option("--local-arm", metavar="LABEL", help="With --run. [default: the best arm of the small model]")
+@click.option("--cloud-arm", metavar="LABEL", help="With --run. [default: the bare large model]")
 @click.option("--need", type=SHARE, default=0.0, show_default=True, help="Least share that must be solved.")
 @click.option(
     "--hour", type=click.FloatRange(min=0), default=0.0, show_default=True, help="US dollars an hour of waiting costs."
@@ -84,6 +92,9 @@ class _Chosen:
         cloud: Sequence[str],
         subscription: str | None,
         accepted: float | None,
+        folder: Path | None,
+        local_arm: str | None,
+        cloud_arm: str | None,
         svg: Path | None,
         html: Path | None,
         as_json: bool,
@@ -101,14 +112,23 @@ class _Chosen:
         self.svg, self.html, self.as_json = svg, html, as_json
         self.list_boxes, self.published, self.batch = list_boxes, published, batch
         self.numbers = numbers
+        self.measured = None if folder is None else _measured(folder, local_arm, cloud_arm)
         self.box = _box(box, speed=speed, reading=reading, watts=watts, price=0.0 if owned else box_price)
+        arm = self.measured.cloud if self.measured else None
         self.work = Workload(
             samples=numbers["samples"],
-            input_tokens=numbers["input_tokens"],
-            output_tokens=numbers["output_tokens"],
+            input_tokens=arm.tokens_in if arm else numbers["input_tokens"],
+            output_tokens=arm.tokens_out if arm else numbers["output_tokens"],
             cached=numbers["cached"],
             seconds_worth_usd=numbers["hour"] / 3600,
         )
+
+
+def _measured(folder: Path, local: str | None, cloud: str | None) -> "Measured":
+    # Reading a run needs numpy; working out costs from figures on the command line does not.
+    from understudy_harness.economics.measured import measure  # noqa: PLC0415
+
+    return measure(folder, local=local, cloud=cloud)
 
 
 def _box(name: str, *, speed: float | None, reading: float | None, watts: float | None, price: float | None) -> Box:
@@ -123,24 +143,22 @@ def _box(name: str, *, speed: float | None, reading: float | None, watts: float 
 
 
 def _answer(chosen: _Chosen) -> None:
-    numbers, work = chosen.numbers, chosen.work
-    box = replace(chosen.box, life_months=numbers["life"])
-    if box.price_usd is None:
-        raise SettingsError(f"The price of the box {box.name!r} is not known. Add --box-price USD, or --owned.")
-    local = Local(box=box, solved=numbers["local_solved"], usd_per_kwh=numbers["kwh"])
-    clouds = [_cloud(spec, chosen) for spec in chosen.cloud]
+    work = chosen.work
+    local = _local(chosen)
+    clouds = _clouds(chosen)
     if not clouds:
         raise SettingsError("Name what the box is compared with: --cloud SPEC, such as --cloud deepseek:deepseek-chat.")
     options: list[Option] = [local, *clouds]
-    if chosen.accepted is not None:
-        options += [
-            Both(local=local, cloud=cloud, accepted=chosen.accepted, precision=numbers["precision"]) for cloud in clouds
-        ]
+    accepted, precision = _trusted(chosen)
+    if accepted is not None:
+        options += [Both(local=local, cloud=cloud, accepted=accepted, precision=precision) for cloud in clouds]
     if chosen.subscription:
-        options.append(_subscription(chosen.subscription, numbers["cloud_solved"]))
-    decision = decide(options, work, need=numbers["need"])
+        options.append(_subscription(chosen.subscription, clouds[0].solved))
+    decision = decide(options, work, need=chosen.numbers["need"])
     points = [(cloud, break_even(local, cloud, work)) for cloud in clouds]
     words = _words(decision, local, points, work)
+    if chosen.measured is not None:
+        words.append(chosen.measured.words())
     lines = plot.series(options, work)
     _write(chosen, lines, words)
     if chosen.as_json:
@@ -151,6 +169,36 @@ def _answer(chosen: _Chosen) -> None:
     for paragraph in words:
         click.echo(paragraph)
     click.echo(f"\n{plot.as_text(lines)}")
+
+
+def _local(chosen: _Chosen) -> Local:
+    box = replace(chosen.box, life_months=chosen.numbers["life"])
+    if box.price_usd is None:
+        raise SettingsError(f"The price of the box {box.name!r} is not known. Add --box-price USD, or --owned.")
+    solved, seconds = chosen.numbers["local_solved"], None
+    if chosen.measured is not None:
+        arm = chosen.measured.local
+        solved, seconds = arm.mean, arm.model_seconds.value if arm.model_seconds else None
+    return Local(box=box, solved=solved, usd_per_kwh=chosen.numbers["kwh"], sample_seconds=seconds)
+
+
+def _clouds(chosen: _Chosen) -> list[Cloud]:
+    clouds = [_cloud(spec, chosen) for spec in chosen.cloud]
+    if chosen.measured is None:
+        return clouds
+    arm = chosen.measured.cloud
+    if clouds:
+        return [replace(cloud, solved=arm.mean) for cloud in clouds]
+    if not arm.usd_per_sample:
+        raise SettingsError(f"The run has no price for {arm.label}. Add --cloud SPEC to price its tokens.")
+    return [Cloud(name=arm.model, price=TokenPrice(), solved=arm.mean, sample_usd=arm.usd_per_sample)]
+
+
+def _trusted(chosen: _Chosen) -> tuple[float | None, float]:
+    """The share that the check accepts, and the share of it that is right."""
+    if chosen.accepted is None and chosen.measured is not None:
+        return chosen.measured.accepted, chosen.measured.precision
+    return chosen.accepted, chosen.numbers["precision"]
 
 
 def _cloud(spec: str, chosen: _Chosen) -> Cloud:
@@ -181,6 +229,9 @@ def _words(decision: Decision, local: Local, points: Sequence[tuple[Cloud, Break
                 f"Against {cloud.name} the box never pays: a solved sample costs ${point.energy_usd:.4g} of "
                 f"electricity alone and ${point.cloud_usd:.4g} there."
             )
+            continue
+        if point.samples == 0:
+            said.append(f"Against {cloud.name} the box, which is there anyway, is cheaper from the first sample.")
             continue
         late = " That is longer than the box lives." if point.months > local.box.life_months else ""
         said.append(

@@ -87,6 +87,8 @@ class Local:
     usd_per_kwh: float = USD_PER_KWH
     always_on: bool = False
     """The box runs all month for this workload alone, so that its idle watts count."""
+    sample_seconds: float | None = None
+    """Seconds of one sample as measured, instead of tokens over speed."""
 
     @property
     def name(self) -> str:
@@ -95,6 +97,8 @@ class Local:
 
     def seconds(self, work: Workload) -> float:
         """Seconds of one sample with the box to itself."""
+        if self.sample_seconds is not None:
+            return self.sample_seconds
         return self.box.seconds(work.input_tokens, work.output_tokens)
 
     def boxes(self, work: Workload) -> int:
@@ -133,9 +137,13 @@ class Cloud:
     solved: float = 1.0
     call_seconds: float = 0.0
     """Seconds of one sample; a batch takes hours and is not waited for."""
+    sample_usd: float | None = None
+    """US dollars of one sample as measured, instead of tokens times price."""
 
     def usd_per_sample(self, work: Workload) -> float:
         """US dollars of one sample."""
+        if self.sample_usd is not None:
+            return self.sample_usd
         usage = Usage(
             input_tokens=round(work.input_tokens),
             output_tokens=round(work.output_tokens),
