@@ -101,7 +101,7 @@ _TABLE = (
         needs_key=True,
         priced_as="openai",
         limit_field="max_completion_tokens",
-        unsampled=(r"^o\d", r"^gpt-5(?!.*chat)"),
+        unsampled=(r"^o\d", r"^gpt-([5-9]|\d\d)(?!.*chat)"),
         batch="openai",
     ),
     Provider(

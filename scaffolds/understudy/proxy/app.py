@@ -26,6 +26,7 @@ from understudy.proxy.work import Service
 HEARTBEAT_S = 2.0
 EVENT_S = 15.0
 CONTINUED = 500  # responses that a client may continue by id
+MOST_KEPT = 64 * 1024 * 1024  # characters of them together
 
 Scope = Mapping[str, Any]
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class App:
         self.heartbeat_s, self.event_s, self.progress = heartbeat_s, event_s, progress
         self._working = anyio.Semaphore(concurrency)
         self._continued: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
+        self._kept = 0
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -194,8 +196,10 @@ class App:
     def keep(self, id: str, messages: tuple[Message, ...]) -> None:
         """Keep a conversation for a client that will continue it by id."""
         self._continued[id] = messages
-        if len(self._continued) > CONTINUED:
-            self._continued.popitem(last=False)
+        self._kept += sum(len(message.content) for message in messages)
+        while len(self._continued) > CONTINUED or (self._kept > MOST_KEPT and len(self._continued) > 1):
+            _, gone = self._continued.popitem(last=False)
+            self._kept -= sum(len(message.content) for message in gone)
 
     def _cors(self, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
         origin = headers.get("origin", "")

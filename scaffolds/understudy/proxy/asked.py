@@ -7,6 +7,8 @@ from typing import Any
 from understudy.problem import Message, Options, Problem, Tool
 from understudy.proxy.errors import BadRequest
 
+NAME = "understudy"
+"""The scaffold as a model's name; a role's name is its bare model. Other names mean the scaffold too."""
 MOST_TOKENS = 4096
 """`max_tokens` where the client names none: the budget reserves what is sent, so it must be something."""
 

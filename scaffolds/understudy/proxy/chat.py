@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from understudy.problem import Message, Options, Tool, ToolCall
-from understudy.proxy.asked import Asked, limit, number, rows, schema_of, text_of
+from understudy.proxy.asked import NAME, Asked, limit, number, rows, schema_of, text_of
 from understudy.proxy.done import Counted, Done
 from understudy.proxy.errors import BadRequest
 
@@ -26,7 +26,7 @@ def read_request(body: Mapping[str, Any]) -> Asked:
         raise BadRequest("messages must hold at least one message.", param="messages")
     streaming = body.get("stream_options")
     return Asked(
-        model=str(body.get("model") or ""),
+        model=str(body.get("model") or NAME),
         messages=tuple(_message(row, f"messages[{index}]") for index, row in enumerate(messages)),
         tools=tuple(_tool(row, f"tools[{index}]") for index, row in enumerate(rows(body, "tools"))),
         options=Options(

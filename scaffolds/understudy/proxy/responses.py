@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from understudy.problem import Message, Options, Tool, ToolCall
-from understudy.proxy.asked import Asked, limit, number, rows, schema_of, text_of
+from understudy.proxy.asked import NAME, Asked, limit, number, rows, schema_of, text_of
 from understudy.proxy.chat import PIECE, extra, tool_choice
 from understudy.proxy.done import Done
 from understudy.proxy.errors import BadRequest
@@ -31,7 +31,7 @@ def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = ()) -> 
     if not messages:
         raise BadRequest("input must hold a text or at least one item.", param="input")
     return Asked(
-        model=str(body.get("model") or ""),
+        model=str(body.get("model") or NAME),
         messages=tuple(messages),
         tools=tools,
         options=Options(

@@ -17,16 +17,13 @@ from understudy.model import Completion, Delta, Model, Request, Streaming
 from understudy.on import On
 from understudy.problem import Form, Problem
 from understudy.project import read_project
-from understudy.proxy.asked import Asked
+from understudy.proxy.asked import NAME, Asked
 from understudy.proxy.done import Counted, Done
 from understudy.proxy.inner import Inner
 from understudy.proxy.log import Log
 from understudy.rescue import rescue
 from understudy.scaffold import Scaffold, inner_scaffolds
 from understudy.trace import Event, Trace
-
-NAME = "understudy"
-"""The scaffold as a model's name; a role's name is its bare model. Other names mean the scaffold too."""
 
 TESTS = tuple(f"**/{name}" for name in ("test_*.py", "*_test.py", "*.test.[jt]s", "*.spec.[jt]s", "*_test.go"))
 """Which files of a project are its tests."""

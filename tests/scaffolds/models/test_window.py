@@ -104,6 +104,23 @@ async def test_an_unknown_server_that_lists_itself_as_ollama_is_checked_like_oll
     assert completion.truncated
 
 
+async def test_lm_studio_is_asked_for_the_window_that_it_loaded() -> None:
+    row = {
+        "id": "q",
+        "loaded_context_length": 4096,
+        "max_context_length": 131072,
+        "quantization": "Q4_K_M",
+        "arch": "qwen3",
+    }
+    usage = {"prompt_tokens": 4090, "completion_tokens": 6}
+    async with staged(reply(chat("ok", usage=usage)), facts={"/api/v0/models": {"data": [row]}}) as stage:
+        model = model_from("lmstudio:q", environ={"LMSTUDIO_BASE_URL": stage.base_url})
+        completion = await model.generate(asking(PROSE * 400))
+        await model.aclose()  # type: ignore[attr-defined]
+    assert completion.truncated
+    assert (completion.facts["window"], completion.facts["quantization"]) == (4096, "Q4_K_M")
+
+
 async def test_a_server_that_refuses_long_prompts_itself_is_not_doubted() -> None:
     facts = {"/v1/models": {"data": [{"id": "q", "owned_by": "vllm", "max_model_len": 4096}]}}
     async with staged(reply(chat("ok", usage={"prompt_tokens": 100, "completion_tokens": 5})), facts=facts) as stage:

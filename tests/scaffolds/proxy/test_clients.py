@@ -216,6 +216,17 @@ async def test_an_error_comes_in_the_wires_own_form(
     assert caught.value.code == code
 
 
+async def test_a_bug_is_a_500_that_tells_a_client_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def buggy(request: Request) -> str:
+        raise ZeroDivisionError("a path such as /home/me/secret")
+
+    async with client_of(service_of(Direct(), ScriptedModel(buggy))) as sdk:
+        with pytest.raises(openai.InternalServerError, match="its own log says why") as caught:
+            await sdk.chat.completions.create(model="x", messages=ASKED)
+    assert "secret" not in str(caught.value)
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_a_stream_that_breaks_after_its_beginning_ends_in_an_error_event() -> None:
     model = Talking("four", then=ModelUnavailable("it broke off", billed=True))
     async with client_of(service_of(Direct(), model)) as sdk:

@@ -9,13 +9,15 @@ import httpx2
 import pytest
 from tests.scaffolds.proxy.serving import client_of, service_of, serving
 
-from understudy import Direct, Retry, Vote
+from understudy import Answer, Direct, Message, Problem, Retry, Vote
 from understudy.context import ToolResult
 from understudy.model import Completion, Request
 from understudy.problem import Tool, ToolCall
 from understudy.project import ProjectError
+from understudy.proxy.inner import Inner
 from understudy.testing import ScriptedModel, ScriptedServer
 from understudy.tools import Tools
+from understudy.trace import Event, Trace
 
 ASKED: Any = [{"role": "user", "content": "?"}]
 EDIT: Any = {
@@ -135,6 +137,41 @@ async def test_our_own_tools_run_first_and_what_they_said_comes_back_with_the_cl
         ("assistant", "", ["edit"]),
         ("tool", "edited", []),
     ]
+
+
+async def test_an_own_call_beside_the_clients_is_run_and_remembered_too() -> None:
+    lookup = ToolCall(name="lookup", arguments='{"word": "calc"}')
+    edit = ToolCall(name="edit", arguments='{"path": "calc.py"}')
+    model = ScriptedModel([Completion(tool_calls=(lookup, edit)), "done"])
+    schema = {"type": "object", "properties": {"word": {"type": "string"}}}
+    docs = ScriptedServer({"lookup": lambda arguments: "calc adds"}, tools=(Tool(name="lookup", parameters=schema),))
+    async with client_of(service_of(Tools(), model, servers={"docs": docs})) as sdk:
+        first = await sdk.chat.completions.create(model="x", messages=ASKED, tools=[EDIT])
+        made = first.choices[0].message.tool_calls
+        assert made is not None
+        result = {"role": "tool", "tool_call_id": made[0].id, "content": "edited"}
+        talk: Any = [*ASKED, first.choices[0].message.model_dump(exclude_none=True), result]
+        await sdk.chat.completions.create(model="x", messages=talk, tools=[EDIT])
+    sent = [(m.role, m.content, [call.name for call in m.tool_calls]) for m in model.requests[1].messages]
+    assert sent[1:3] == [("assistant", "", ["lookup"]), ("tool", "calc adds", [])]
+    assert [names for _, _, names in sent if names] == [["lookup"], ["edit"]]
+
+
+async def test_what_is_kept_of_inner_turns_is_bounded() -> None:
+    inner = Inner(most=2)
+    trace = Trace()
+    asked = Message(role="user", content="?")
+    shown = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "inner"}]
+    trace.add(Event(kind="call", path="step/0", detail={"text": "said"}))
+    trace.add(Event(kind="generate", path="step/1", detail={"messages": shown}))
+    for number in range(4):
+        answer = Answer(tool_calls=(ToolCall(name="edit", arguments="{}", id=f"c{number}"),))
+        inner.keep(answer, Problem(messages=(asked,)), trace)
+    turns = [
+        inner.restored([Message(role="assistant", tool_calls=(ToolCall(name="edit", arguments="", id=f"c{n}"),))])
+        for n in range(4)
+    ]
+    assert [len(turn) for turn in turns] == [1, 1, 2, 2]
 
 
 async def test_the_log_says_what_was_used_and_not_what_was_said(tmp_path: Path) -> None:
