@@ -17,6 +17,19 @@ from understudy_harness.columns import ACCEPTED, NOT_CHECKED, Columns, Counts, N
 from understudy_harness.journal import Damage
 
 
+@dataclass(frozen=True, kw_only=True)
+class Repeats:
+    """Several epochs of the same samples, over those that have `epochs` rows."""
+
+    epochs: int
+    pass_at: float
+    """Share of samples that at least one of the epochs solves (pass@k)."""
+    pass_all: float
+    """Share that all of them solve (pass^k)."""
+    flips: stats.Flips
+    """From the first epoch to the second: identical but for chance."""
+
+
 @dataclass(kw_only=True, eq=False)
 class ArmResult:
     """One arm on one benchmark."""
@@ -57,6 +70,8 @@ class ArmResult:
     precision: stats.AcceptPrecision
     grades: Counter[str]
     unpriced: int
+    repeats: "Repeats | None"
+    """What several epochs show; None for one."""
     facts: tuple[Mapping[str, Any], ...]
 
     @property
@@ -277,6 +292,7 @@ def _arm(
         precision=stats.accept_precision(column["accepted"][known] == ACCEPTED, column["score"][known]),
         grades=Counter({columns.grades[code]: int(n) for code, n in enumerate(np.bincount(column["grade"])) if n}),
         unpriced=unpriced,
+        repeats=_repeats(column, at, epochs),
     )
 
 
@@ -293,6 +309,25 @@ def _mean_of(
 ) -> stats.Difference | None:
     here = epochs > 0
     return _mean(_per_sample(column, name, at, epochs)[here], codes[here], level)
+
+
+def _repeats(column: Mapping[str, NDArray[Any]], at: Counts, epochs: Counts) -> Repeats | None:
+    most = int(epochs.max(initial=0))
+    if most < 2:
+        return None
+    whole = epochs == most
+    right = np.bincount(at[column["score"] >= 1.0], minlength=len(epochs))[whole]
+    pairs = [np.full(len(epochs), np.nan) for _ in range(2)]
+    for epoch, scores in enumerate(pairs):
+        here = column["epoch"] == epoch
+        scores[at[here]] = column["score"][here]
+    both = ~np.isnan(pairs[0]) & ~np.isnan(pairs[1])
+    return Repeats(
+        epochs=most,
+        pass_at=float(np.mean([stats.pass_at_k(n=most, correct=int(c), k=most) for c in right])),
+        pass_all=float(np.mean([stats.pass_hat_k(n=most, correct=int(c), k=most) for c in right])),
+        flips=stats.flips(pairs[0][both], pairs[1][both]),
+    )
 
 
 def _total(column: Mapping[str, NDArray[Any]], name: str, at: Counts) -> float:
@@ -327,6 +362,7 @@ def _silent(columns: Columns, name: str, seen: set[str], count: int, planned: in
                 precision=stats.accept_precision([], []),
                 grades=Counter(),
                 unpriced=0,
+                repeats=None,
             )
 
 

@@ -62,9 +62,11 @@ class Recorder:
         """
         self.usd += outcome.usd
         if outcome.row is not None:
-            facts = tuple(sorted(self.ledger.facts(content) for content in cache.facts.values()))
-            row = replace(outcome.row, facts=facts, replayed=outcome.row.replayed or cache.replayed)
-            self.ledger.write(_timed(row, cache), self._header, outcome.events)
+            row = _timed(outcome.row, cache)
+            if cache.facts or cache.replayed:
+                facts = tuple(sorted(self.ledger.facts(content) for content in cache.facts.values()))
+                row = replace(row, facts=facts, replayed=row.replayed or cache.replayed)
+            self.ledger.write(row, self._header, outcome.events)
             self.fresh += 1
             self._failing.pop(work.arm.id, None)
         else:
@@ -230,7 +232,7 @@ class Crew:
 def _timed(row: Row, cache: RowCache) -> Row:
     """Take the servers' own seconds where all calls of a row's only model have them: they hold no waiting, and a call
     that was answered from the cache keeps its own."""
-    if len(row.spend) != 1:
+    if not cache.timed_calls or len(row.spend) != 1:
         return row
     ((role, part),) = row.spend.items()
     if part.calls != cache.timed_calls:

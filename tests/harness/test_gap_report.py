@@ -355,3 +355,21 @@ def test_words_for_numbers() -> None:
     assert [points(value) for value in (0.05, -0.05, 0.0, -0.0001)] == ["+5.0", "−5.0", "0.0", "0.0"]
     assert [seconds(value) for value in (0.001, 0.5, 75.0)] == ["1.0 ms", "0.5 s", "1 min 15 s"]
     assert [duration(value) for value in (None, 5.0, 7265.0)] == ["", "5 s", "2 h 01 min"]
+
+
+def test_several_epochs_show_flips_without_a_change_and_what_any_and_all_of_them_solve(tmp_path: Path) -> None:
+    (arm,) = build_arms(benchmark="b", local="l", cloud="c", scaffolds=[])[:1]
+    scores = {"a": (1.0, 1.0), "b": (1.0, 0.0), "c": (0.0, 1.0), "d": (0.0, 0.0)}
+    with Ledger(tmp_path) as ledger:
+        header = ledger.header({"arms": [arm.described()], "benchmarks": [{"name": "b", "samples": 4}], "epochs": 2})
+        for name, values in scores.items():
+            for epoch, score in enumerate(values):
+                row = Row(arm=arm.id, benchmark="b", sample=name, epoch=epoch, cluster=name, score=score, grade="x")
+                ledger.write(row, header)
+
+    repeats = analyzed(tmp_path).benchmarks[0].arms[0].repeats
+
+    assert repeats is not None
+    assert (repeats.epochs, repeats.pass_at, repeats.pass_all) == (2, 0.75, 0.25)
+    assert (repeats.flips.gained, repeats.flips.lost, repeats.flips.same) == (1, 1, 2)
+    assert "pass@2" in write_page(analyzed(tmp_path)).read_text()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from understudy_harness import stats
-from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
+from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast, Repeats
 from understudy_harness.news import about_benchmark, about_run
 
 
@@ -56,11 +56,18 @@ def _arm(arm: ArmResult, timing: bool) -> dict[str, Any]:
         "cloud_share": arm.cloud_share,
         "accept_precision": arm.precision.share,
         "grades": dict(sorted(arm.grades.items())),
+        "repeats": None if arm.repeats is None else _repeats(arm.repeats),
     }
     if timing:
         shown["seconds_median"] = arm.seconds_p50
         shown["model_seconds"] = None if arm.model_seconds is None else arm.model_seconds.value
     return shown
+
+
+def _repeats(found: Repeats) -> dict[str, Any]:
+    k = found.epochs
+    flipped = found.flips.gained + found.flips.lost
+    return {"epochs": k, f"pass@{k}": found.pass_at, f"pass^{k}": found.pass_all, "flipped_between_epochs": flipped}
 
 
 def _contrast(contrast: Contrast) -> dict[str, Any]:

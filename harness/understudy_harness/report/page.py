@@ -269,9 +269,9 @@ def _shares(found: stats.Interval) -> str:
 
 
 def _churn(result: BenchmarkResult) -> Iterator[str]:
-    rows = [
-        (f"{escape(contrast.local.label)} → {escape(contrast.arm.label)}", contrast.flips)
-        for contrast in result.contrasts
+    rows = [(f"{escape(c.local.label)} → {escape(c.arm.label)}", c.flips) for c in result.contrasts]
+    rows += [
+        (f"{escape(arm.label)}: epoch 1 → 2, nothing changed", arm.repeats.flips) for arm in result.arms if arm.repeats
     ]
     if not rows:
         return
@@ -284,6 +284,15 @@ def _churn(result: BenchmarkResult) -> Iterator[str]:
         )
     yield '</tbody></table></div><p class="note">Totals hide churn: these samples changed sides. McNemar ignores '
     yield "clusters.</p>"
+    repeated = [(arm, arm.repeats) for arm in result.arms if arm.repeats]
+    if repeated:
+        k = repeated[0][1].epochs
+        yield f'<h3>Repeats</h3><div class="scroll"><table><thead><tr><th>arm</th><th>one epoch</th><th>pass@{k}: any'
+        yield f"</th><th>pass^{k}: all</th></tr></thead><tbody>"
+        for arm, repeats in repeated:
+            yield f"<tr><td>{escape(arm.label)}</td><td>{percent(arm.mean)}</td><td>{percent(repeats.pass_at)}</td>"
+            yield f"<td>{percent(repeats.pass_all)}</td></tr>"
+        yield "</tbody></table></div>"
 
 
 def _grid(index: int, result: BenchmarkResult) -> Iterator[str]:
