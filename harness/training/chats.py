@@ -113,8 +113,8 @@ MIX: tuple[tuple[Callable[[Random], Chat], float], ...] = (
     (facts_docs, 0.14),
     (facts_drill, 0.06),
     (facts_direct, 0.02),
-    (functions_direct, 0.22),
-    (functions_retry, 0.06),
+    (functions_direct, 0.14),
+    (functions_retry, 0.14),
 )
 
 

@@ -146,6 +146,8 @@ class GgufModel:
             params.n_gpu_layers, params.fit_params, params.warmup = 0, False, False
             # Reusing the last prompt changes rounding with the order of requests; at this size it saves nothing.
             params.cache_prompt, params.cache_ram_mib = False, 0
+            # Temperature alone decides: llama.cpp would cut the tail of what such a model is unsure about.
+            params.sampling.top_k, params.sampling.top_p, params.sampling.min_p = 0, 1.0, 0.0
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError:
