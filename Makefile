@@ -48,7 +48,12 @@ bench: $(VENV)/.installed-dev  ## Print every benchmark's ratio against its peer
 
 fixtures: $(VENV)/.installed-dev  ## Rebuild the bundled models from scratch (hours on a CPU).
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
-	$(BIN)/python harness/training/rebuild.py
+	$(BIN)/python -m training prepare
+	$(BIN)/python -m training fit nano --resume
+	$(BIN)/python -m training fit ref --resume
+	$(BIN)/python -m training export nano
+	$(BIN)/python -m training export ref
+	$(BIN)/understudy gap demo --full --fresh --out $(OUT)
 
 dist: $(VENV)/.installed-dev  ## Build wheel and sdist.
 	$(BIN)/python -m build --outdir dist/python .
