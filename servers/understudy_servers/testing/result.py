@@ -154,9 +154,8 @@ def _failure_lines(failures: Sequence[Mapping[str, Any]]) -> list[str]:
 def from_judgement(judgement: Judgement, expected: int) -> Result:
     """Count, group failures by what they have in common, and take the few that say the most."""
     report = judgement.report
-    groups = _grouped(
-        report.collect_errors, [report.facts[name] for name in report.of("failed") if name in report.facts]
-    )
+    failed = [report.facts.get(name, {}) for name in report.of("failed")]
+    groups = _grouped(report.collect_errors, [facts for facts in failed if facts.get("kind")])
     failures = [_failure(group) for group in groups[:MAX_FAILURES]]
     running = _unreported(report.ids, report.outcomes)
     if (

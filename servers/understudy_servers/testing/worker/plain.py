@@ -20,7 +20,7 @@ from understudy_servers.testing.worker import asserts
 from understudy_servers.testing.worker.events import Put, short
 from understudy_servers.testing.worker.failures import Sources, describe
 
-DETAILED = 12  # failures that are described in full; of the others only the name travels
+DETAILED = 40  # failures that are described in full; of the others only the name travels
 
 
 class Item(NamedTuple):

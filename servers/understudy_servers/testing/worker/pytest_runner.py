@@ -12,9 +12,8 @@ from understudy_servers.testing.worker import turbo
 from understudy_servers.testing.worker.events import Put, short, show
 from understudy_servers.testing.worker.failures import Sources, describe
 
-DETAILED = 12
+DETAILED = 40
 WHERE = re.compile(r"\+\s+where .+? = (.+)")  # the call in the wording of pytest
-QUIET = ["-p", "no:cacheprovider", "-p", "no:debugging", "-p", "no:faulthandler"]
 
 
 def prepare() -> str | None:
@@ -37,7 +36,7 @@ def prepare() -> str | None:
             test = os.path.join(folder, "test_understudy_prime.py")
             with open(test, "w") as stream:
                 stream.write("def test_prime(tmp_path, capsys):\n    assert 1 == 1\n")
-            pytest.main(["-q", *QUIET, "-c", os.devnull, "--rootdir", folder, f"--basetemp={folder}/temp", test])
+            pytest.main(["-q", "-c", os.devnull, "--rootdir", folder, f"--basetemp={folder}/temp", test])
             sys.stdout.flush()
     finally:
         os.dup2(output, 1)
@@ -46,7 +45,7 @@ def prepare() -> str | None:
         sys.path[:] = path
         for name in [name for name in sys.modules.keys() - known if "understudy_prime" in name]:
             del sys.modules[name]
-    turbo.build_config(QUIET)
+    turbo.build_config()
     return pytest.__version__
 
 
@@ -90,6 +89,8 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         facts: dict[str, Any] = {"xfail": True} if hasattr(report, "wasxfail") else {}
+        if type(report).__name__.lower() == "subtestreport":
+            facts["part"] = True  # of a test that reports several times
         if report.failed:
             self.facts.pop("collect", None)
             output = f"{report.capstdout}{report.capstderr}"
@@ -117,7 +118,8 @@ def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
     turbo.use_rewritten(job["root"])
     sources = Sources(job["root"], job["tests"], job["candidate"])
     reporter = Reporter(put, sources)
-    arguments = [*QUIET, "--rootdir", job["root"], "--color=no", "--tb=no", "-qq", "--no-header", "--no-summary"]
+    cache = f"cache_dir={os.environ['TMPDIR']}/pytest_cache"  # the project is read-only
+    arguments = ["-o", cache, "--rootdir", job["root"], "--color=no", "--tb=no", "-qq", "--no-header", "--no-summary"]
     if job.get("ignore_config"):
         arguments += ["-c", os.devnull, "--confcutdir", job["root"]]
     if job.get("shuffle") is not None:

@@ -18,12 +18,12 @@ _configs: list[Any] = []
 _rewritten: dict[tuple[str, bytes], CodeType] = {}
 
 
-def build_config(arguments: Sequence[str]) -> None:
+def build_config() -> None:
     """Make the configuration object that the next run of this process, or of a fork, will use."""
     try:
         from _pytest.config import get_config  # noqa: PLC0415 - the project's pytest
 
-        _configs[:] = [get_config(list(arguments))]
+        _configs[:] = [get_config()]
     except Exception:
         _configs.clear()
 
