@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from understudy.answer import Answer
 from understudy.errors import UnderstudyError
-from understudy.proxy.log import default_path
+from understudy.proxy.log import call_record, default_path
 from understudy.trace import Trace
 
 By = Literal["model", "scaffold", "day", "kind"]
@@ -49,7 +49,7 @@ def log_run(trace: Trace, answer: Answer, *, scaffold: str, path: Path | None = 
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "scaffold": scaffold,
         "seconds": round(trace.now(), 3),
-        "calls": [_call(event) for event in trace if event.kind == "generate" and not event.cached],
+        "calls": [call_record(event) for event in trace if event.kind == "generate" and not event.cached],
     }
     if answer.verdict is not None:
         row["verdict"] = answer.verdict.word
@@ -145,13 +145,3 @@ def _add(used: Used, row: Mapping[str, Any], calls: Iterable[Mapping[str, Any]])
         used.usd += float(call.get("usd") or 0.0)
         unknown = call.get("usd") is None and not call.get("error")
         used.unpriced += int(call.get("unpriced", count if unknown else 0))
-
-
-def _call(event: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {"role": event.role, "model": event.name, "seconds": round(event.seconds, 3)}
-    if event.error is not None:
-        return {**row, "error": True}
-    if event.usage is not None:
-        row |= {"input": event.usage.input_tokens, "output": event.usage.output_tokens}
-        row["cached"] = event.usage.cache_read_tokens
-    return {**row, "usd": event.usd}

@@ -60,7 +60,7 @@ class Log:
             "id": id,
             "scaffold": repr(scaffold),
             "seconds": round(seconds, 3),
-            "calls": [_call(event) for event in trace if event.kind == "generate"],
+            "calls": [call_record(event) for event in trace if event.kind == "generate"],
         }
         if error:
             row["error"] = error
@@ -78,7 +78,8 @@ class Log:
             file.write(line.encode("utf-8", "replace"))
 
 
-def _call(event: Event) -> dict[str, Any]:
+def call_record(event: Event) -> dict[str, Any]:
+    """What a call used, as it stands in a line of the log."""
     row: dict[str, Any] = {"role": event.role, "model": event.name, "seconds": round(event.seconds, 3)}
     if event.error is not None:
         return {**row, "error": True}
