@@ -123,14 +123,24 @@ class Progress:
             )
         return table
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the end of all arms at the rate so far; arms that have not begun count with it."""
+        begun = [lane for lane in self.lanes.values() if lane.first is not None and lane.last is not None]
+        fresh = sum(lane.fresh for lane in begun)
+        spans = [(lane.first, lane.last) for lane in begun if lane.first is not None and lane.last is not None]
+        if not fresh or not spans:
+            return None
+        seconds = max(last for _, last in spans) - min(first for first, _ in spans)
+        return sum(lane.total - lane.done for lane in self.lanes.values()) * seconds / fresh
+
     def summary(self) -> str:
         """The run in one line."""
         done, total = (sum(getattr(lane, name) for lane in self.lanes.values()) for name in ("done", "total"))
         usd, errors = sum(lane.usd for lane in self.lanes.values()), sum(lane.errors for lane in self.lanes.values())
         seconds = time.monotonic() - self.started
-        left = [lane.left_s for lane in self.lanes.values() if lane.left_s is not None and lane.done < lane.total]
         parts = [f"{done}/{total} rows", f"after {duration(seconds)}"]
-        parts += [f"about {duration(max(left))} left"] if left else []
+        parts += [f"about {duration(self.left_s)} left"] if self.left_s else []
         parts += [f"${usd:.4f}"] if usd else []
         parts += [f"{errors} errors"] if errors else []
         return ", ".join(parts)
