@@ -6,15 +6,16 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from understudy_servers.testing import isolation as sandbox
+from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.isolation import Isolation, Network, Policy, SandboxRefused
-from understudy_servers.testing.judge import Judgement, judge
+from understudy_servers.testing.judge import Judgement, judge, judge_output
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.pool import Pool
@@ -22,7 +23,7 @@ from understudy_servers.testing.running import Raw, Run
 from understudy_servers.testing.split import Split
 from understudy_servers.testing.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
 from understudy_servers.testing.worker.layers import ALL, ENVIRONMENT
-from understudy_servers.testing.worker.view import SCRATCH, WORKSPACE, make_scratch, write_files
+from understudy_servers.testing.worker.view import SCRATCH, SUPPORT, WORKSPACE, make_scratch, write_files
 
 PREFIX = "understudy-run-"
 MAX_COPY = 200 << 20
@@ -143,11 +144,35 @@ class Executor:
             raw = tests.finish(candidate)
             return judge(raw, tests_job["mark"], halves.tests.expected), raw
 
+    def run_foreign(
+        self, framework: Foreign, plan: Plan, limits: Limits, *, stop: threading.Event | None = None
+    ) -> tuple[Judgement, Raw]:
+        """Run the tests of another language in the same sandbox.
+
+        Raises:
+            MissingToolchain: the program that runs them is not installed.
+            ZygoteLost, SandboxRefused: as for `run`.
+        """
+        command = framework.command(Path(str(plan.root)), plan.select)
+        extra = {**plan.extra, "command": command, "verified": framework.verified, "support": framework.support()}
+        limits = replace(limits, address_mb=1 << 20, processes=1024, disk_mb=1024, file_mb=1024, inodes=1 << 16)
+        with self.pool.borrow(Recipe(python=sys.executable)) as zygote:
+            outside = [*framework.readable(), os.path.dirname(os.path.realpath(command[0]))]
+            laid_out = self._laid_out(replace(plan, extra=extra), zygote, self.isolation, outside)
+            with laid_out as job:
+                job["env"] = {**job.get("env", {}), **framework.environment()}
+                raw = Run(zygote, {**job, "limits": vars(limits)}, limits, stop=stop).finish()
+        if framework.verified:
+            return judge(raw, job["mark"], ()), raw
+        return judge_output(raw, framework.read(raw, job["mark"])), raw
+
     @contextmanager
-    def _laid_out(self, plan: Plan, zygote: Zygote, isolation: Isolation) -> Generator[dict[str, Any]]:
+    def _laid_out(
+        self, plan: Plan, zygote: Zygote, isolation: Isolation, outside: Sequence[str] = ()
+    ) -> Generator[dict[str, Any]]:
         """Yield the whole job. Without a private view the files lie in a temporary folder while it runs."""
         job = {**plan.job(), **sandbox.job_fields(isolation), "limits": vars(self.machine.limits)}
-        readable = [*system_paths(), *interpreter_paths(zygote.facts), *self.machine.readable]
+        readable = [*system_paths(), *interpreter_paths(zygote.facts), *self.machine.readable, *outside]
         readable += [plan.root] if plan.root else []
         if plan.root is not None:
             _enterable(plan.root)
@@ -172,6 +197,10 @@ class Executor:
             elif plan.root is None:
                 os.makedirs(root, mode=0o755)
             write_files(root, plan.files)
+            if job.get("support"):
+                write_files(f"{folder}/support", job["support"])
+                job["command"] = [word.replace(SUPPORT, f"{folder}/support") for word in job["command"]]
+                readable.append(f"{folder}/support")
             readable += [root, "/proc", "/dev"]
             yield {
                 **job,

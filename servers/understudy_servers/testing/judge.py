@@ -131,6 +131,25 @@ def judge(raw: Raw, mark: str, expected: Iterable[str]) -> Judgement:
     return Judgement(verdict, reason, report)
 
 
+def judge_output(raw: Raw, report: Report) -> Judgement:
+    """Decide on a report that was read from what a program printed or wrote: its channel is not verified."""
+    early = _stopped(raw)
+    if early is not None:
+        return Judgement(*early, report)
+    verdict: Verdict = "passed"
+    if report.collect_errors:
+        verdict = "collection_error"
+    elif report.of("failed"):
+        verdict = "failed"
+    elif not report.outcomes:
+        verdict = "no_tests" if raw.status == 0 else "aborted"
+    elif raw.status != 0:
+        return Judgement("aborted", f"exit_status:{os.WEXITSTATUS(raw.status or 0)}", report)
+    elif report.of("skipped"):
+        verdict = "incomplete"
+    return Judgement(verdict, "skipped" if verdict == "incomplete" else "", report)
+
+
 def _decide(raw: Raw, report: Report, expected: Sequence[str]) -> tuple[Verdict, str]:
     early = _ended_early(raw, report)
     if early is not None:
@@ -155,7 +174,8 @@ def _decide(raw: Raw, report: Report, expected: Sequence[str]) -> tuple[Verdict,
     return ("passed", "") if report.end and report.end["code"] == 0 else ("aborted", "exit_status")
 
 
-def _ended_early(raw: Raw, report: Report) -> tuple[Verdict, str] | None:
+def _stopped(raw: Raw) -> tuple[Verdict, str] | None:
+    """How a run ended that did not end by itself, as seen from outside."""
     if raw.broken is not None or (not raw.ready and raw.stopped is None):
         return "infra_error", f"sandbox: {raw.broken or 'the run ended before it began'}"
     if raw.stopped == "wall":
@@ -167,6 +187,14 @@ def _ended_early(raw: Raw, report: Report) -> tuple[Verdict, str] | None:
     if os.WIFSIGNALED(raw.status):
         number = os.WTERMSIG(raw.status)
         return ("timeout", "cpu") if number == signal.SIGXCPU else ("crashed", signal.Signals(number).name)
+    return None
+
+
+def _ended_early(raw: Raw, report: Report) -> tuple[Verdict, str] | None:
+    stopped = _stopped(raw)
+    if stopped is not None:
+        return stopped
+    assert raw.status is not None
     if report.signs and report.signs[0] != "event_after_end":
         return "tampered", report.signs[0]
     if not report.started or report.finish is None or report.end is None:

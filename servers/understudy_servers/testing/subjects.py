@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from understudy_servers.testing.frameworks.detect import detect
+from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.plan import BadTests, Framework, Plan, for_workspace
 from understudy_servers.testing.project import Project
 from understudy_servers.testing.workspace import Workspace, takes_over
@@ -33,6 +35,9 @@ class Subject(Protocol):
 
     def changed_tests(self) -> list[str]:
         """Test files and settings that are not as they were at the start."""
+
+    def foreign(self) -> Foreign | None:
+        """The framework of another language that runs these tests, or None for Python."""
 
     def affected(self) -> list[str] | None:
         """The test files that a change since the last call concerns; None where everything may be."""
@@ -75,6 +80,9 @@ class Loose:
     def affected(self) -> list[str] | None:
         return None
 
+    def foreign(self) -> Foreign | None:
+        return None
+
 
 @dataclass
 class ProjectSubject:
@@ -82,6 +90,7 @@ class ProjectSubject:
 
     project: Project
     unseen: Mapping[str, str] = field(default_factory=dict)
+    chosen: Foreign | None = None
     _seen: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -116,6 +125,12 @@ class ProjectSubject:
         stems = {Path(path).stem if Path(path).stem != "__init__" else Path(path).parent.name for path in changed}
         words = re.compile(rf"\b({'|'.join(map(re.escape, stems))})\b") if stems else None
         return [path for path in self.project.test_files() if path in changed or (words and self._names(path, words))]
+
+    def foreign(self) -> Foreign | None:
+        """The framework that was chosen, else one whose files are there where no Python tests are."""
+        if self.chosen is not None or self.project.test_files():
+            return self.chosen
+        return detect(self.project.root)
 
     def _python_files(self) -> list[str]:
         return [path for path in self.project.walk() if path.endswith(".py")]

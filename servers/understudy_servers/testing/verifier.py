@@ -13,6 +13,8 @@ from understudy_servers.testing import proof as proving
 from understudy_servers.testing import suite_check
 from understudy_servers.testing.execute import Executor, Machine, NeedsPytest
 from understudy_servers.testing.explain import Unanswerable, explanation
+from understudy_servers.testing.frameworks.foreign import Foreign, MissingToolchain
+from understudy_servers.testing.frameworks.junit import BadReport
 from understudy_servers.testing.isolation import SandboxRefused
 from understudy_servers.testing.judge import Judgement, signature
 from understudy_servers.testing.limits import Limits
@@ -131,8 +133,10 @@ class Verifier:
         replaced = self.executor.pool.replaced
         if sign := subject.refusal(candidate):
             return self._stamped(Result("tampered", sign), request)
-        framework: Framework = "pytest" if self.executor.has_pytest else "plain"
         select = self._select(request)
+        if (foreign := subject.foreign()) is not None:
+            return self._verify_foreign(request, foreign, select, limits, stop)
+        framework: Framework = "pytest" if self.executor.has_pytest else "plain"
         if select == []:
             return self._stamped(Result("no_tests", "nothing_changed"), request)
         try:
@@ -150,6 +154,30 @@ class Verifier:
             result.notes.append("The warm interpreter was lost and has been replaced.")
         result.graded = request.grade
         self._latest[request.client] = request
+        self._compare(request, result)
+        return self._stamped(result, request)
+
+    def _verify_foreign(
+        self, request: Request, foreign: Foreign, select: Sequence[str] | None, limits: Limits, stop: threading.Event
+    ) -> Result:
+        """Run the tests of another language; a pass is confirmed by a second run, each in a process of its own."""
+        plan = request.subject.plan(request.candidate, "plain", None)
+        plan = replace(plan, select=None if select is None else tuple(select))
+        try:
+            judgement, raw = self.executor.run_foreign(foreign, plan, limits, stop=stop)
+            result = from_judgement(judgement, 0)
+            if judgement.verdict == "passed" and request.prove:
+                again, _ = self.executor.run_foreign(foreign, plan, limits, stop=stop)
+                if again.verdict == "passed":
+                    result.proof = ["cold"]
+                else:
+                    result = replace(from_judgement(again, 0), verdict="flaky", reason=f"then {again.verdict}")
+        except (MissingToolchain, BadReport) as error:
+            return _infra_error("toolchain" if isinstance(error, MissingToolchain) else "report", str(error), request)
+        result.framework, result.mode, result.ms = foreign.name, "cold", round(raw.seconds * 1000, 1)
+        result.channel = "private" if foreign.verified else "unverified_channel"
+        if not result.ok:
+            result.output = short(bytes(raw.output[-4 * OUTPUT :]).decode("utf-8", "replace"), OUTPUT)
         self._compare(request, result)
         return self._stamped(result, request)
 

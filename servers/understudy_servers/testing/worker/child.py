@@ -94,6 +94,8 @@ def _first_process(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, 
                 view.write_files(view.WORKSPACE, job["files"])
             elif job["files"] or job["writes"]:
                 view.lay_over(job["root"], job["files"], writable=job["writes"])
+            if job.get("support"):
+                view.write_files(view.SUPPORT, job["support"])
             view.seal()
         isolation.drop_privileges(layers)
         worker = os.fork()

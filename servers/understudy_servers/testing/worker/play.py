@@ -1,5 +1,6 @@
 """What a worker does with its job, once it is locked in: run tests, or be the candidate's side of split mode."""
 
+import os
 import sys
 from typing import Any
 
@@ -12,6 +13,8 @@ from understudy_servers.testing.worker.steps import Coverage, Trace
 
 def play(job: dict[str, Any], events: int, peer: int | None) -> int:
     """Do the job and return the exit status. From here on the candidate's code may run."""
+    if job.get("command"):
+        return _become(job, events)
     put = channel(events, job.pop("mark"))
     bytecode.distrust(job["root"])
     sys.path[:] = [*job["path"], *(entry for entry in sys.path if entry)]
@@ -27,6 +30,17 @@ def play(job: dict[str, Any], events: int, peer: int | None) -> int:
     watch = _watch(job)
     runner = pytest_runner.run if job["framework"] == "pytest" else plain.run
     return runner(job, put, lambda: _tell(put, line, watch))
+
+
+def _become(job: dict[str, Any], events: int) -> int:
+    """Turn into the program that runs tests of another language; it inherits the sandbox and the private channel."""
+    os.set_inheritable(events, True)
+    channel_env = {"UNDERSTUDY_MARK": job["mark"], "UNDERSTUDY_EVENTS": str(events)} if job["verified"] else {}
+    try:
+        os.execve(job["command"][0], job["command"], {**os.environ, **channel_env})
+    except OSError as error:
+        os.write(2, f"{job['command'][0]}: {error.strerror}\n".encode())
+        return 127
 
 
 def _watch(job: dict[str, Any]) -> Coverage | None:

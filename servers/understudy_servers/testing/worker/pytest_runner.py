@@ -57,17 +57,29 @@ class Reporter:
         self.described = 0
         self.compared: dict[str, str] = {}
         self.facts: dict[str, dict[str, Any]] = {}
+        self.names: dict[str, str] = {}
+        self.taken: set[str] = set()
+
+    def _name(self, nodeid: str) -> str:
+        """A clean, bounded id; two tests whose ids differ only in what was cleaned away stay two."""
+        if nodeid not in self.names:
+            name = plain = short(nodeid, 400)
+            while name in self.taken:
+                name = f"{plain} #{len(self.taken)}"
+            self.taken.add(name)
+            self.names[nodeid] = name
+        return self.names[nodeid]
 
     def pytest_collection_finish(self, session: Any) -> None:
-        self.put("collected", ids=[short(item.nodeid, 400) for item in session.items])
+        self.put("collected", ids=[self._name(item.nodeid) for item in session.items])
 
     def pytest_deselected(self, items: Any) -> None:
-        self.put("deselected", ids=[short(item.nodeid, 400) for item in items])
+        self.put("deselected", ids=[self._name(item.nodeid) for item in items])
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             facts = self.facts.pop("collect", None) or {"kind": "import", "message": short(report.longrepr, 600)}
-            self.put("collect_error", id=short(report.nodeid, 400), **facts)
+            self.put("collect_error", id=self._name(report.nodeid), **facts)
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Keep both sides of the comparison that failed; pytest words it as it always does."""
@@ -100,13 +112,13 @@ class Reporter:
         self._test(report, facts)
 
     def _test(self, report: Any, facts: dict[str, Any]) -> None:
-        name = short(report.nodeid, 400)
+        name = self._name(report.nodeid)
         milliseconds = round(report.duration * 1000, 2)
         self.put("phase", id=name, when=report.when, outcome=report.outcome, ms=milliseconds, **facts)
 
     def pytest_sessionfinish(self, session: Any, exitstatus: int) -> None:
         for name, facts in self.facts.items():
-            self.put("detail", id=short(name, 400), **facts)
+            self.put("detail", id=self._name(name), **facts)
         self.put("finish", failed=session.testsfailed, collected=session.testscollected, errors=0)
 
 

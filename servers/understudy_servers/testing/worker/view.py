@@ -26,6 +26,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 OLD = "/.old"
 WORKSPACE = "/workspace"
 SCRATCH = "/tmp"
+SUPPORT = "/understudy"  # files of ours that a program needs
 
 
 def build(readable: Iterable[str], *, disk_mb: int, inodes: int, shm_mb: int) -> None:

@@ -1,0 +1,42 @@
+"""node:test, through a reporter of ours in the main process, which loads no test file."""
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from understudy_servers.testing.frameworks.foreign import SUPPORT, program
+from understudy_servers.testing.judge import Report, read_events
+from understudy_servers.testing.running import Raw
+
+
+class NodeTest:
+    """Node's own test runner, version 20 or newer."""
+
+    name = "node:test"
+    verified = True
+
+    def found(self, root: Path) -> bool:
+        try:
+            script = json.loads((root / "package.json").read_text(encoding="utf-8")).get("scripts", {}).get("test", "")
+        except (OSError, ValueError, AttributeError):
+            return False
+        return "node --test" in str(script) or "node:test" in str(script)
+
+    def command(self, root: Path, select: Sequence[str] | None) -> list[str]:
+        node = program("node", "Install Node.js 20 or newer.")
+        names = [argument for word in select or () for argument in ("--test-name-pattern", word)]
+        return [node, "--test", f"--test-reporter={SUPPORT}/node_reporter.mjs", *names]
+
+    def support(self) -> dict[str, str]:
+        folder = resources.files("understudy_servers.testing.frameworks")
+        return {"node_reporter.mjs": (folder / "node_reporter.mjs").read_text(encoding="utf-8")}
+
+    def readable(self) -> list[str]:
+        return []
+
+    def environment(self) -> dict[str, str]:
+        return {"NO_COLOR": "1"}
+
+    def read(self, raw: Raw, mark: str) -> Report:
+        return read_events(bytes(raw.events), mark)
