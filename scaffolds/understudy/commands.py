@@ -1,5 +1,6 @@
 """`understudy solve`: a project's failing tests, a question, or a file full of prompts."""
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from understudy.errors import (
 from understudy.problem import Message, Options, Problem
 from understudy.project import ProjectError
 from understudy.project_run import ProjectRun, solve_project
-from understudy.scaffold import Scaffold
+from understudy.scaffold import Scaffold, servers_of
 from understudy.solving import solve as solve_problem
 from understudy.spelling import parse
 from understudy.trace import Event, Trace
@@ -169,8 +170,17 @@ def _common(given: Mapping[str, Any]) -> Common:
     except SpellingError as error:
         raise click.UsageError(f"--scaffold: {error}") from None
     budget = Budget(**{kind: given[f"budget_{kind}"] for kind in ("usd", "tokens", "calls", "seconds")})
-    servers = pairs(given["named"], "--server")
+    # A project's run makes its own testing server, unless one is named.
+    servers = _our_servers(scaffold, given["project"], without={"testing"} if on_project else set())
+    servers |= pairs(given["named"], "--server")
     return Common(scaffold=scaffold, models=models, servers=servers, budget=budget, seed=given["seed"], trace=Watched())
+
+
+def _our_servers(scaffold: Scaffold, project: Path | None, *, without: set[str]) -> dict[str, str]:
+    """Commands of those of our servers that the scaffold calls, so that nobody has to name them."""
+    ours = {"thinking": ["thinking"], "docs": ["docs", "--root", str(project or Path.cwd())], "testing": ["testing"]}
+    needed = (servers_of(scaffold) & set(ours)) - without
+    return {name: shlex.join([sys.executable, "-m", "understudy_harness", "serve", *ours[name]]) for name in needed}
 
 
 class Watched(Trace):

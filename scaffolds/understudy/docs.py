@@ -8,7 +8,7 @@ for it.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from understudy.answer import Answer
 from understudy.context import Context
@@ -50,6 +50,7 @@ class Docs:
     snippets: int = 4
     tokens: int = 2000
     steps: int = 6
+    server: ClassVar[str] = SERVER
 
     def __post_init__(self) -> None:
         if self.snippets < 1 or self.steps < 1 or self.tokens < 1:

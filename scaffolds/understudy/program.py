@@ -6,6 +6,7 @@ model: 138 to 156 of 250 tasks, 18 recovered, none lost (https://frontiercheckpo
 
 import ast
 from dataclasses import KW_ONLY, replace
+from typing import ClassVar
 
 from understudy.answer import Answer
 from understudy.checks import SERVER
@@ -37,6 +38,7 @@ class Program:
     _: KW_ONLY
     tries: int = 1
     temperature: float = 0.8
+    server: ClassVar[str] = SERVER
 
     def __post_init__(self) -> None:
         if self.tries < 1:

@@ -81,6 +81,15 @@ def held_by(value: Any) -> Iterator[Any]:
                 yield item
 
 
+def servers_of(value: Any) -> set[str]:
+    """The names of the tool servers that a tree calls: those a class names as `server`, or a setting as `servers`."""
+    names: set[str] = set()
+    for held in inner_scaffolds(value):
+        names |= {held.server} if hasattr(held, "server") else set()
+        names |= set(getattr(held, "servers", ()))
+    return names
+
+
 def contains(value: Any, kind: type) -> bool:
     """Whether a scaffold of this class is in the tree."""
     return any(isinstance(held, kind) for held in inner_scaffolds(value))

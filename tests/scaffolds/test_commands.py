@@ -387,3 +387,11 @@ def test_usage_reads_ledgers_too_and_counts_unpriced_calls_apart(tmp_path: Path)
     assert (totals["input_tokens"], totals["errors"], totals["unpriced"]) == (5, 1, 1)
     assert "2026-11-22" in table.stdout
     assert missing.exit_code == 2
+
+
+def test_a_scaffolds_own_servers_are_started_without_being_named(endpoint: Endpoint) -> None:
+    endpoint.replies = ["2 + 2 = 4", "Answer: 4"]
+
+    result = understudy("solve", "--local", endpoint.spec, "--scaffold", "Think()", "2 + 2?")
+
+    assert (result.exit_code, result.stdout) == (0, "4\n"), result.output
