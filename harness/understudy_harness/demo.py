@@ -1,8 +1,11 @@
 """The demonstration: the two bundled models on the three families that they were trained for."""
 
+from collections import Counter
 from pathlib import Path
 
 from understudy_harness.arms import build_arms
+from understudy_harness.journal import Damage
+from understudy_harness.ledger import LEDGER, read_ledger
 from understudy_harness.settings import Cell, Settings
 
 LOCAL, CLOUD = "fixture:nano", "fixture:ref"
@@ -16,8 +19,8 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
 """Benchmark, scaffold, control."""
 
 
-def settings(out: Path, *, full: bool, fresh: bool = False) -> Settings:
-    """The demonstration's settings; `fresh` chooses a folder that is not there yet."""
+def settings(out: Path, *, full: bool) -> Settings:
+    """The demonstration's settings: a folder that was interrupted is finished, a finished one is left alone."""
     cells = tuple(
         Cell(
             benchmark=benchmark,
@@ -25,17 +28,31 @@ def settings(out: Path, *, full: bool, fresh: bool = False) -> Settings:
         )
         for benchmark, scaffold, control in FAMILIES
     )
-    name = "demo-full" if full else "demo"
     return Settings(
-        out=_unused(out, name) if fresh else out / name,
+        out=_folder(out, "demo-full" if full else "demo"),
         cells=cells,
         limit=None if full else SAMPLES,
         command="make demo FULL=1" if full else "make demo",
     )
 
 
-def _unused(out: Path, name: str) -> Path:
-    number = 2
-    while (out / f"{name}-{number}").exists():
+def _folder(out: Path, name: str) -> Path:
+    folder, number = out / name, 1
+    while (folder / LEDGER).exists() and _is_finished(folder):
         number += 1
-    return out / f"{name}-{number}"
+        folder = out / f"{name}-{number}"
+    return folder
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether every row that the ledger's first header plans is there."""
+    rows, planned = 0, 0
+    for line in read_ledger(folder):
+        if isinstance(line, Damage):
+            continue
+        kind = line.record.get("kind")
+        if kind == "header" and not planned:
+            arms = Counter(arm["benchmark"] for arm in line.record.get("arms", ()))
+            planned = sum(entry["samples"] * arms[entry["name"]] for entry in line.record.get("benchmarks", ()))
+        rows += kind == "row"
+    return 0 < planned <= rows

@@ -72,7 +72,7 @@ def _contrast(contrast: Contrast) -> Iterator[str]:
     if contrast.arm.kind == "control":
         if lift.interval.low > 0:
             yield (
-                f"The control {name} lifts too, by {difference(lift)} points: part of the scaffold's gain may not come "
+                f"The {name} lifts too, by {difference(lift)} points: part of the scaffold's gain may not come "
                 "from what it is named after."
             )
         return

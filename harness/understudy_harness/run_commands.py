@@ -117,14 +117,14 @@ def run(
 @click.command()
 @click.option("--full", is_flag=True, help="All samples instead of 120 per family.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Folder of results.")
-@click.option("--fresh", is_flag=True, help="Measure again although this run is there already.")
-def demo(full: bool, out: Path, fresh: bool) -> None:
+def demo(full: bool, out: Path) -> None:
     """Measure a real gap with the two bundled models: word problems, documentation, code.
 
     They answer through llama.cpp on this machine, without any network. They were trained for these tasks: the demo
     shows the instrument and proves nothing about language models.
     """
-    settings = demonstration.settings(out, full=full, fresh=fresh)
+    settings = demonstration.settings(out, full=full)
+    click.echo(f"Measuring into {settings.out}. Interrupt it when you like: the same command goes on.", err=True)
     _execute_and_report(settings, allow_truncated=False, dask=None)
 
 

@@ -98,7 +98,7 @@ def test_a_scaffold_that_hurts_and_a_control_that_helps_are_bad_news(tmp_path: P
     news = " ".join(about_benchmark(found.benchmarks[0]))
 
     assert "S Retry() hurts: −33.3" in news
-    assert "The control control Vote() lifts too" in news
+    assert "The control Vote() lifts too" in news
     assert "near its ceiling" in news
 
 

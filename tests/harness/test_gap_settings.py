@@ -14,6 +14,7 @@ from understudy.testing import ask, scripted_tests
 from understudy_harness.arms import build_arms, read_scaffold, roles_of
 from understudy_harness.demo import settings as demo_settings
 from understudy_harness.errors import SettingsError
+from understudy_harness.ledger import Ledger, Row
 from understudy_harness.row import row_seed
 from understudy_harness.sample import Grade, Grader, Sample, dataset_hash, split_by_cluster
 from understudy_harness.settings import Cell, Settings, Shard, drawn, load, plan_work
@@ -149,10 +150,24 @@ def test_the_demo_compares_three_families_with_their_controls_on_many_clusters()
     assert demo_settings(Path("results"), full=True).limit is None
 
 
-def test_a_fresh_demo_goes_to_a_folder_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "demo-2").mkdir()
+def test_an_interrupted_demo_is_finished_and_a_finished_one_left_alone(tmp_path: Path) -> None:
+    first = demo_settings(tmp_path, full=False)
+    cell = first.cells[0]
+    with Ledger(first.out) as ledger:
+        header = ledger.header(
+            {"arms": [arm.described() for arm in cell.arms], "benchmarks": [{"name": cell.benchmark, "samples": 1}]}
+        )
+        rows = [
+            Row(arm=a.id, benchmark=cell.benchmark, sample="s", epoch=0, cluster="c", score=1, grade="x")
+            for a in cell.arms
+        ]
+        for row in rows[:-1]:
+            ledger.write(row, header)
+        assert demo_settings(tmp_path, full=False).out == first.out == tmp_path / "demo"
+        ledger.write(rows[-1], header)
 
-    assert demo_settings(tmp_path, full=False, fresh=True).out == tmp_path / "demo-3"
+    assert demo_settings(tmp_path, full=False).out == tmp_path / "demo-2"
+    assert demo_settings(tmp_path, full=True).out == tmp_path / "demo-full"
 
 
 def test_a_sweep_is_a_grid_and_arms_of_your_own(tmp_path: Path) -> None:
