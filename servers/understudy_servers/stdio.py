@@ -7,11 +7,12 @@ error, so that a stray print, here or in a child, cannot break the protocol.
 """
 
 import asyncio
+import fcntl
 import os
 import signal
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -22,6 +23,8 @@ from understudy_servers.reading import mended
 if TYPE_CHECKING:
     from understudy_servers.launch import MCPApplication
 
+PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 0)
+LARGE_PIPE = 1024 * 1024  # bytes; a large thought then crosses in one switch between the processes, not in sixteen
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one message; a longer line is dropped whole
 
 
@@ -59,6 +62,9 @@ async def _streams() -> AsyncGenerator[tuple[Any, Any]]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    for wire in (wire_in, wire_out):
+        with suppress(OSError):  # a socket has no pipe size, and not every system lets it be chosen
+            fcntl.fcntl(wire, PIPE_SIZE, LARGE_PIPE)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_LIMIT)
     read_pipe, _ = await loop.connect_read_pipe(

@@ -16,7 +16,6 @@ from understudy_servers.thinking.guidance import clipped
 from understudy_servers.thinking.notebook import KEPT
 from understudy_servers.thinking.shelf import Shelf, mint
 from understudy_servers.thinking.store import Store, Stored, StoreError, read_thoughts
-from understudy_servers.thinking.watch import follow
 
 Command = Callable[..., Any]
 
@@ -160,6 +159,9 @@ def import_session(file: str, store: Path, session: str | None) -> None:
 @click.option("--until-end", is_flag=True, help="Stop when the chain ends; else at Ctrl-C.")
 def watch(session: str | None, store: Path, until_end: bool) -> None:
     """Follow a running session live: the one named, or whichever is thinking now."""
+    # Loads rich, which `serve` in the same file must not wait for.
+    from understudy_servers.thinking.watch import follow  # noqa: PLC0415
+
     path = None if session is None else _chosen(store, session).path
     follow(_existing(store), path, until_end=until_end, terminal=sys.stdout.isatty(), pause=time.sleep)
 
