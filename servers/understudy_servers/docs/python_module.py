@@ -179,7 +179,9 @@ class _Reader:
         owner = self.module.definitions.get(definition.name.rpartition(".")[0])
         if definition.kind == "attribute" and owner and not definition.name.rpartition(".")[2].startswith("_"):
             owner.members.append(definition.signature.split("\n")[0])
-        self.module.definitions.setdefault(definition.name, definition)
+        known = self.module.definitions.get(definition.name)
+        if known is None or (known.kind == "attribute" and not known.doc and definition.kind != "attribute"):
+            self.module.definitions[definition.name] = definition  # `X = ...` for type checkers, `class X` for people
 
     def imported(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.Import):
