@@ -373,3 +373,12 @@ def test_several_epochs_show_flips_without_a_change_and_what_any_and_all_of_them
     assert (repeats.epochs, repeats.pass_at, repeats.pass_all) == (2, 0.75, 0.25)
     assert (repeats.flips.gained, repeats.flips.lost, repeats.flips.same) == (1, 1, 2)
     assert "pass@2" in write_page(analyzed(tmp_path)).read_text()
+
+
+def test_the_table_of_the_page_has_a_heading_for_every_cell(tmp_path: Path) -> None:
+    page = write_page(write_rows(tmp_path, {"L": steps(40), "C": steps(100), "S": steps(80)})).read_text()
+
+    table = page[page.index("<h3>Every arm</h3>") :]
+    table = table[: table.index("</table>")]
+
+    assert table.count("<th>") * (table.count("<tr>") - 1) == table.count("<td>")
