@@ -9,7 +9,7 @@ it cost. Lines that OUT already answers are not asked again.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -65,8 +65,11 @@ async def solve_lines(
     max_tokens: int,
     trace: Trace,
     say: Callable[[str], None],
+    keep_texts: bool = False,
 ) -> Done:
     """Answer every line of `source` that `target` does not answer yet, `jobs` at a time, within one budget for all.
+
+    The trace gets every call; its texts, which may be many, only with `keep_texts`.
 
     Raises:
         BulkError: A line of the input is broken; nothing was asked.
@@ -75,7 +78,7 @@ async def solve_lines(
     items = list(read_items(source, max_tokens))
     before = answered_ids(target)
     waiting = [item for item in items if item.id not in before]
-    run = _Run(scaffold, Meter(budget), trace, seed, say, len(waiting))
+    run = _Run(scaffold, Meter(budget), trace, seed, say, len(waiting), keep_texts)
     target.parent.mkdir(parents=True, exist_ok=True)
     async with opened(models, batch=batch) as ready, connected(servers) as reachable:
         with target.open("a", encoding="utf-8", errors="replace") as out:
@@ -126,16 +129,17 @@ def answered_ids(target: Path) -> set[str]:
 
 class _Run:
     def __init__(
-        self, scaffold: Scaffold, meter: Meter, trace: Trace, seed: int, say: Callable[[str], None], total: int
+        self,
+        scaffold: Scaffold,
+        meter: Meter,
+        trace: Trace,
+        seed: int,
+        say: Callable[[str], None],
+        total: int,
+        keep_texts: bool,
     ) -> None:
-        self.scaffold, self.meter, self.trace, self.seed, self.say, self.total = (
-            scaffold,
-            meter,
-            trace,
-            seed,
-            say,
-            total,
-        )
+        self.scaffold, self.meter, self.trace, self.seed = scaffold, meter, trace, seed
+        self.say, self.total, self.keep_texts = say, total, keep_texts
         self.answered = self.failed = 0
         self.stopped = False
 
@@ -156,17 +160,29 @@ class _Run:
                     trace=trace,
                     price=packaged_price,
                     seed=int.from_bytes(hashlib.sha256(f"{self.seed}/{item.id}".encode()).digest()[:7], "big"),
+                    path=item.id.replace("/", "_"),
                 )
                 row = await self.answer(item, context)
                 if row is not None:
                     out.write(json.dumps(row, ensure_ascii=False) + "\n")
                     out.flush()
                 for event in trace:
-                    self.trace.add(event)
+                    self.trace.add(event if self.keep_texts else replace(event, detail={}))
 
+        failure: list[Exception] = []
         async with anyio.create_task_group() as group:
+
+            async def guarded(item: Item) -> None:
+                try:
+                    await one(item)
+                except Exception as error:  # raised below, since a task group would wrap it
+                    failure.append(error)
+                    group.cancel_scope.cancel()
+
             for item in items:
-                group.start_soon(one, item)
+                group.start_soon(guarded, item)
+        if failure:
+            raise failure[0]
 
     async def answer(self, item: Item, context: Context) -> dict[str, Any] | None:
         try:

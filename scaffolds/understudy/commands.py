@@ -284,6 +284,7 @@ def _in_bulk(common: Common, task: tuple[str, ...], given: Mapping[str, Any]) ->
             max_tokens=given["max_tokens"],
             trace=common.trace,
             say=lambda line: click.echo(line, err=True),
+            keep_texts=given["save_trace"] is not None,
         )
 
     done = _run(work)

@@ -1,6 +1,8 @@
 """`understudy solve`, `trace` and `usage`, driven as a user does, against an endpoint on a real socket."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -395,3 +397,56 @@ def test_a_scaffolds_own_servers_are_started_without_being_named(endpoint: Endpo
     result = understudy("solve", "--local", endpoint.spec, "--scaffold", "Think()", "2 + 2?")
 
     assert (result.exit_code, result.stdout) == (0, "4\n"), result.output
+
+
+def test_what_no_prompt_in_bulk_can_do_is_one_sentence(endpoint: Endpoint, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('"a"\n"b"\n')
+
+    result = understudy(
+        "solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out", "--local", endpoint.spec, "--scaffold", "Retry()"
+    )
+
+    assert result.exit_code == 2
+    assert "Retry needs a check" in result.output
+    assert endpoint.asked == []
+
+
+def test_a_trace_of_prompts_in_bulk_is_a_tree_by_their_ids(endpoint: Endpoint, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": "a/1", "prompt": "x"}\n{"id": "b", "prompt": "y"}\n')
+    endpoint.replies = lambda text: f"said {text}"
+
+    understudy(
+        *("solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out", "--local", endpoint.spec),
+        *("--save-trace", tmp_path / "t.jsonl", "--scaffold", "Vote(n=2)"),
+    )
+    shown = understudy("trace", "show", tmp_path / "t.jsonl").stdout
+
+    assert "\na_1\n  vote\n    0\n" in shown
+    assert "said y" in shown
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_pays_only_the_call_in_flight_again(project: Path, endpoint: Endpoint) -> None:
+    second, killed = threading.Event(), threading.Event()
+
+    def reply(_: str) -> str:
+        if len(endpoint.asked) == 2:
+            second.set()
+            killed.wait(30)
+        return WRONG if len(endpoint.asked) < 4 else FIXED
+
+    endpoint.replies = reply
+    command = ["solve", "--project", project, "--tests", "tests/test_ops.py", "--local", endpoint.spec]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "understudy_harness", *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert second.wait(60)
+    process.kill()
+    process.communicate()
+    killed.set()
+
+    result = on(project, endpoint, "--scaffold", "Retry(tries=8)")
+
+    assert result.exit_code == 0, result.output
+    assert "going on with 1 kept replies" in result.stderr
+    assert "1 from an earlier run" in result.stderr

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from understudy import Answer, Budget, Direct, Escalate, Form, On, Retry, Tests, Vote, solve
+from understudy import Answer, Budget, Completion, Direct, Escalate, Form, On, Retry, Tests, ToolCall, Vote, solve
 from understudy.answer import Failure
 from understudy.context import ToolResult
 from understudy.errors import BudgetExceeded, MissingCheck, MissingRole, ModelError, ServerError, ServerLost
@@ -222,6 +222,20 @@ async def test_of_equally_frequent_answers_the_first_drawn_wins() -> None:
     answer = await Vote(n=2)(ask("?"), context_for(ScriptedModel(["a", "b"])))
 
     assert (answer.text, answer.agreement) == ("a", 0.5)
+
+
+async def test_votes_on_calls_compare_what_they_mean() -> None:
+    def called(arguments: str, id: str) -> Completion:
+        return Completion(tool_calls=(ToolCall(name="clock", arguments=arguments, id=id),))
+
+    model = ScriptedModel(
+        [called('{"b": 1}', "1"), called('{"a": 1, "zone": "x"}', "2"), called('{ "zone":"x", "a":1 }', "3")]
+    )
+
+    answer = await Vote(n=3)(ask("?"), context_for(model))
+
+    assert [call.id for call in answer.tool_calls] == ["2"]
+    assert answer.agreement == pytest.approx(2 / 3)
 
 
 async def test_votes_are_drawn_at_the_same_time() -> None:
