@@ -37,7 +37,8 @@ class Row:
     @property
     def agrees(self) -> bool:
         skipped = self.plain.get("skipped", 0) + self.plain.get("xfailed", 0)
-        counts = (self.plain.get("passed", 0), self.plain.get("failed", 0), skipped)
+        failed = self.plain.get("failed", 0) + self.plain.get("error", 0)
+        counts = (self.plain.get("passed", 0), failed, skipped)
         return counts == (self.result.passed, self.result.failed, self.result.skipped)
 
 

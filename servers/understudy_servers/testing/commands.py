@@ -12,6 +12,9 @@ import click
 
 from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
 from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.frameworks.ctrf import export as ctrf_export
+from understudy_servers.testing.frameworks.generic import Generic
+from understudy_servers.testing.frameworks.junit import export as junit_export
 from understudy_servers.testing.isolation import POLICIES, Network, SandboxRefused, cure
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.project import interpreter
@@ -48,6 +51,8 @@ def machine_options(command: Any) -> Any:
         click.option("--writes", is_flag=True, help="Let tests write beside themselves; nobody else sees it."),
         click.option("--protect", multiple=True, metavar="GLOB", help="Files no candidate may change. Repeatable."),
         click.option("--hidden", type=FOLDER, help="Tests that must pass too and are never shown."),
+        click.option("--command", "shell", metavar="CMD", help="Another framework: the command that runs its tests."),
+        click.option("--junit", metavar="PATH", help="Where CMD writes JUnit XML; without it CMD prints TAP."),
         click.option("--preload", default="", metavar="A,B", help="Libraries to import before the fork: numpy,pandas."),
         click.option("--readable", multiple=True, type=click.Path(exists=True), help="Let tests read it. Repeatable."),
         click.option("--timeout", type=click.FloatRange(min=0.1), help="Seconds of one run (10; with a project 120)."),
@@ -71,6 +76,8 @@ def settings(
     writes: bool,
     protect: tuple[str, ...],
     hidden: Path | None,
+    shell: str | None,
+    junit: str | None,
 ) -> Settings:
     """The settings that the options mean."""
     root = None if root is None else root.resolve()
@@ -81,7 +88,15 @@ def settings(
     names = tuple(name.strip() for name in preload.split(",") if name.strip())
     chosen = interpreter(root, python) if root else python or sys.executable
     machine = Machine(python=chosen, policy=policy, network=network, preload=names, readable=readable, limits=limits)
-    return Settings(machine=machine, python=python, root=root, protected=protect, hidden=hidden, writes=writes)
+    return Settings(
+        machine=machine,
+        python=python,
+        root=root,
+        protected=protect,
+        hidden=hidden,
+        writes=writes,
+        framework=Generic(shell, junit) if shell else None,
+    )
 
 
 @click.command()
@@ -105,10 +120,17 @@ def test() -> None:
 @click.argument("select", nargs=-1)
 @click.option("--root", type=FOLDER, default=Path(), help="The project; default: this folder.")
 @machine_options
-def run(select: tuple[str, ...], root: Path, **options: Any) -> None:
+@click.option(
+    "--write-junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the result as JUnit XML."
+)
+@click.option("--write-ctrf", type=click.Path(dir_okay=False, path_type=Path), help="Also write the result as CTRF.")
+def run(select: tuple[str, ...], root: Path, write_junit: Path | None, write_ctrf: Path | None, **options: Any) -> None:
     """Run the tests, or those that SELECT names, and exit with 0 only for a proved pass."""
     result = anyio.run(_once, settings(root, **options), select)
     echo_result(result)
+    for target, export in ((write_junit, junit_export), (write_ctrf, ctrf_export)):
+        if target is not None:
+            target.write_text(export(result), encoding="utf-8")
     if result.verdict == "infra_error":
         raise click.exceptions.Exit(3)
     raise click.exceptions.Exit(0 if result.ok else 1)

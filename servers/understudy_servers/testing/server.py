@@ -21,6 +21,7 @@ from understudy_servers.errors import readable
 from understudy_servers.repair import Spelling, repairing
 from understudy_servers.testing.execute import Machine, sweep
 from understudy_servers.testing.explain import Unanswerable
+from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.isolation import SandboxRefused
 from understudy_servers.testing.project import Project, hidden_files, interpreter
 from understudy_servers.testing.result import Result
@@ -62,6 +63,7 @@ class Settings:
     protected: tuple[str, ...] = ()
     hidden: Path | None = None
     writes: bool = False
+    framework: Foreign | None = None  # chosen for the project; else it is found by its files
 
     def open_project(self, root: Path) -> ProjectSubject:
         """Open the project at `root` with its hidden tests.
@@ -70,7 +72,8 @@ class Settings:
             NotADirectoryError: there is no such folder.
         """
         project = Project.open(root, self.protected, writes=self.writes)
-        return ProjectSubject(project, {} if self.hidden is None else hidden_files(self.hidden))
+        unseen = {} if self.hidden is None else hidden_files(self.hidden)
+        return ProjectSubject(project, unseen, self.framework)
 
 
 def build_server(settings: Settings | None = None) -> MCPServer[None]:

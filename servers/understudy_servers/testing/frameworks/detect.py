@@ -5,9 +5,10 @@ from pathlib import Path
 from understudy_servers.testing.frameworks.cargo_test import CargoTest
 from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.frameworks.go_test import GoTest
+from understudy_servers.testing.frameworks.javascript import JEST, VITEST
 from understudy_servers.testing.frameworks.node_test import NodeTest
 
-KNOWN: tuple[Foreign, ...] = (NodeTest(), GoTest(), CargoTest())
+KNOWN: tuple[Foreign, ...] = (VITEST, JEST, NodeTest(), GoTest(), CargoTest())
 
 
 def detect(root: Path) -> Foreign | None:
