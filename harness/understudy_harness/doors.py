@@ -135,7 +135,8 @@ def _our_server(name: str, loaded: Loaded, folder: Path) -> str:
             command += ["--add", str(place / "documentation" / "*")]
     if name == "testing":
         # A host may lower the limit of a run and never raise it, so the server starts with the longest one needed.
-        command += ["--timeout", f"{_longest(loaded):g}"]
+        memory = max([1024, *(int(sample.hidden.get("memory_mb", 0)) for sample in loaded.samples)])
+        command += ["--timeout", f"{_longest(loaded):g}", "--memory", str(memory)]
     return shlex.join(command)
 
 

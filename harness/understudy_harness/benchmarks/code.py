@@ -9,7 +9,12 @@ from understudy_harness.sample import Grade, Grader, Sample
 
 
 def hidden_tests(
-    files: Mapping[str, str], *, values: bool = False, timeout_s: float = 10.0, framework: str = "pytest"
+    files: Mapping[str, str],
+    *,
+    values: bool = False,
+    timeout_s: float = 10.0,
+    memory_mb: int = 1024,
+    framework: str = "pytest",
 ) -> dict[str, Any]:
     """The hidden part of a sample that `grade_code` reads: test files by path, and how to run them.
 
@@ -17,9 +22,16 @@ def hidden_tests(
         files: The tests and whatever they import from a trusted copy. An answer that writes one of them is tampered.
         values: The tests only compare plain values, so that candidate and tests can be kept in two sandboxes.
         timeout_s: Wall time for all tests of one answer, in seconds.
+        memory_mb: Memory that they may take, in MiB; the grading server is started with the most that is needed.
         framework: As the testing server names it.
     """
-    return {"tests": dict(files), "values": values, "timeout_s": timeout_s, "framework": framework}
+    return {
+        "tests": dict(files),
+        "values": values,
+        "timeout_s": timeout_s,
+        "memory_mb": memory_mb,
+        "framework": framework,
+    }
 
 
 async def grade_code(sample: Sample, answer: Answer, grader: Grader) -> Grade:

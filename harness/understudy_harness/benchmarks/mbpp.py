@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 from understudy.answer import Answer
 from understudy.problem import Message, Options, Problem, Reply, Tests
@@ -23,6 +24,8 @@ from understudy_harness.sample import Grade, Grader, Sample, Split, Statement, s
 _REQUEST = (
     "{text}\n\nYour code must pass these tests:\n\n```python\n{tests}\n```\n\nReply with the code in one code block."
 )
+# The inputs of 255 need 2.3 GB and those of 599 a minute; EvalPlus itself allows 4 GB.
+_PLUS_LIMITS: dict[str, Any] = {"timeout_s": 120.0, "memory_mb": 4096}
 _OFFICIAL = {"test": range(11, 511), "dev": range(511, 601)}  # the paper's test and validation splits
 
 
@@ -138,5 +141,5 @@ def _sample(record: Record, plus: bool) -> Sample:
             options=Options(max_tokens=1024),
         ),
         cluster=f"mbpp/{number}",
-        hidden=hidden_tests(files, values=True, timeout_s=30.0 if plus else 10.0),
+        hidden=hidden_tests(files, values=True, **(_PLUS_LIMITS if plus else {})),
     )
