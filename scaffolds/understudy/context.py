@@ -195,8 +195,10 @@ class Context:
             self._lost(reservation, error)
             self._failed("generate", model.name, error, began)
             raise
-        except BaseException:
+        except BaseException as error:
             self.meter.settle(reservation, None, None)
+            if isinstance(error, BudgetExceeded):  # the time was up in the middle of the call
+                self._failed("generate", model.name, error, began)
             raise
         usd = self._settle(reservation, completion, model)
         self._traced(request, completion, usd, began, cached=False)

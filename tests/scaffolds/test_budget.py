@@ -196,6 +196,7 @@ async def test_time_that_is_up_cuts_a_call_off_and_returns_the_answer_so_far() -
 
     assert (answer.text, answer.stopped) == ("first", "budget")
     assert context.meter.open_reservations == 0
+    assert "budget of 0.2 seconds" in (context.trace.events[-1].error or "")
 
 
 async def test_a_scaffold_with_nothing_to_show_raises_and_solve_says_why() -> None:
