@@ -23,7 +23,7 @@ from understudy_servers.reading import mended
 if TYPE_CHECKING:
     from understudy_servers.launch import MCPApplication
 
-PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 0)
+PIPE_SIZE: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
 LARGE_PIPE = 1024 * 1024  # bytes; a large thought then crosses in one switch between the processes, not in sixteen
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one message; a longer line is dropped whole
 
@@ -62,9 +62,10 @@ async def _streams() -> AsyncGenerator[tuple[Any, Any]]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    for wire in (wire_in, wire_out):
-        with suppress(OSError):  # a socket has no pipe size, and not every system lets it be chosen
-            fcntl.fcntl(wire, PIPE_SIZE, LARGE_PIPE)
+    if PIPE_SIZE is not None:
+        for wire in (wire_in, wire_out):
+            with suppress(OSError):  # a socket has no pipe size, and a system may cap it
+                fcntl.fcntl(wire, PIPE_SIZE, LARGE_PIPE)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_LIMIT)
     read_pipe, _ = await loop.connect_read_pipe(

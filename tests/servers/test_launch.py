@@ -173,13 +173,14 @@ def test_stdin_from_a_file_is_served_too(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["result"]["serverInfo"]["name"] == "sequential-thinking-server"
 
 
-async def test_http_serves_both_eras_and_keeps_their_thoughts_apart() -> None:
+@pytest.mark.parametrize("each", [4, pytest.param(50, marks=pytest.mark.slow)])
+async def test_http_serves_both_eras_and_keeps_their_thoughts_apart(each: int) -> None:
     with running([*THINKING, "--http", "0"], DISABLE_THOUGHT_LOGGING="true") as process:
         url = address(process)
         seen: dict[str, list[dict[str, Any]]] = {}
 
         async def think(name: str, mode: Any) -> None:
-            async with Client(url, mode=mode, read_timeout_seconds=30) as client:
+            async with Client(url, mode=mode, read_timeout_seconds=120) as client:
                 session: dict[str, str] = {}
                 for turn in range(1, 4):
                     arguments = {"thought": f"{name} item {turn}{turn}", "thoughtNumber": turn, **session}
@@ -195,11 +196,11 @@ async def test_http_serves_both_eras_and_keeps_their_thoughts_apart() -> None:
                 assert len(listed) == (3 if mode == "legacy" else 2), "nobody sees another's sessions"
 
         async with anyio.create_task_group() as group:
-            for number in range(4):
+            for number in range(each):
                 group.start_soon(think, f"old {number}", "legacy")
                 group.start_soon(think, f"new {number}", "auto")
         assert all([one["thoughtHistoryLength"] for one in replies] == [1, 2, 3] for replies in seen.values())
-        assert len({replies[0]["sessionId"] for replies in seen.values()}) == 8
+        assert len({replies[0]["sessionId"] for replies in seen.values()}) == 2 * each
 
 
 async def test_http_refuses_what_is_too_large_too_many_or_without_the_token(tmp_path: Path) -> None:
