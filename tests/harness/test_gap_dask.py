@@ -17,10 +17,7 @@ from understudy_harness.cli import understudy
 from understudy_harness.columns import read_columns
 from understudy_harness.report.data import as_data
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore:.*unclosed.*"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore:.*unclosed.*")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +39,7 @@ def table(folder: Path) -> str:
     return json.dumps(as_data(analyze(read_columns(folder)), timing=False), sort_keys=True)
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_table_that_one_process_gives(tmp_path: Path, cluster: Any) -> None:
     sums = write_sums(tmp_path / "sums.jsonl", 12)
     with answering() as server:
@@ -55,6 +53,7 @@ def test_a_cluster_gives_the_table_that_one_process_gives(tmp_path: Path, cluste
         assert server.asked == calls
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_mid_run_costs_only_its_rows_in_flight(tmp_path: Path, cluster: Any) -> None:
     sums = write_sums(tmp_path / "sums.jsonl", 16)
     with answering() as server:
@@ -81,6 +80,7 @@ def test_a_worker_killed_in_mid_run_costs_only_its_rows_in_flight(tmp_path: Path
         assert sum((server.asked - calls).values()) <= 4 * 2 * 3
 
 
+@pytest.mark.slow
 def test_workers_with_other_data_refuse(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy_harness.settings.dataset_hash", lambda samples: "f" * 64)
     with answering() as server:
@@ -92,6 +92,7 @@ def test_workers_with_other_data_refuse(tmp_path: Path, cluster: Any, monkeypatc
     assert "not ffffffffffff" in done.output
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_reach_an_endpoint_refuse_with_the_address(tmp_path: Path, cluster: Any) -> None:
     sums = write_sums(tmp_path / "sums.jsonl", 3)
     with answering() as server:
@@ -113,3 +114,16 @@ def test_no_scheduler_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
 
     assert done.exit_code == 3
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in done.output
+
+
+def test_workers_in_threads_give_the_table_that_one_process_gives(tmp_path: Path) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 4)
+    made = LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None)
+    with made as threads, answering() as server:
+        alone = gap(*run_words(server, sums, tmp_path / "alone"))
+        spread = gap(*run_words(server, sums, tmp_path / "spread", "--dask", threads.scheduler_address))
+        again = gap(*run_words(server, sums, tmp_path / "spread", "--dask", threads.scheduler_address))
+
+    assert alone.exit_code == spread.exit_code == again.exit_code == 0, spread.output
+    assert table(tmp_path / "spread") == table(tmp_path / "alone")
+    assert "0 rows run" in again.output
