@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 Format = Callable[[str, bool], Iterator[Found]]
 
-MOST_FAILED = 100  # braces that begin nothing, before a text is taken to hold no JSON
+MOST_FAILED = 100  # tags that begin nothing, before a text is taken to hold no call
 UNREADABLE = "\0"
 """Arguments of a call that is there and broke off; they read as nothing, so no call of the text is taken."""
 
@@ -37,7 +37,8 @@ _NAME = r"[\w.:/-]+"
 def json_calls(text: str, whole: bool) -> Iterator[Found]:
     """Objects with a name and arguments, or lists of them, wherever a brace or bracket begins one."""
     at = failed = 0
-    while failed < MOST_FAILED and (match := _BEGINS.search(text, at)) is not None:
+    most = max(20, 2_000_000 // (len(text) + 1))  # each failure may have read the text to its end
+    while failed < most and (match := _BEGINS.search(text, at)) is not None:
         try:
             found = read(text, match.start(), whole=whole)
         except Unreadable:
@@ -80,6 +81,9 @@ def _named_object(value: dict[str, Any]) -> Iterator[tuple[str, str | Mapping[st
             yield name, given
         elif given is None:
             yield name, {}
+    elif name is not None and not {"name", "action"} & value.keys():
+        rest = {other: given for other, given in value.items() if other not in (*NAMES, "type", "id")}
+        yield name, rest  # {"tool": "add", "x": 1}
     elif len(value) == 1:
         (only, given), *_ = value.items()
         if isinstance(given, dict):
@@ -91,9 +95,9 @@ def xml_parameters(text: str, whole: bool) -> Iterator[Found]:
     Anthropic, DeepSeek V3.2, Step), with closing tags left out."""
     opening = re.compile(
         rf"<(?P<prefix>[\w|｜:]*?)(?:function=[\"']?(?P<a>{_NAME})[\"']?|"
-        rf"(?:invoke|function)\s+name\s*=\s*[\"']?(?P<b>{_NAME})[\"']?[^>]*)>"
+        rf"(?:invoke|function|function_call|tool_call|tool)\s+name\s*=\s*[\"']?(?P<b>{_NAME})[\"']?[^>]*)>"
     )
-    for match, body, end in _sections(text, opening, r"</[\w|｜:]*?(?:function|invoke)>"):
+    for match, body, end in _sections(text, opening, r"</[\w|｜:]*?(?:function|invoke|function_call|tool_call|tool)>"):
         name = match["a"] or match["b"]
         if not whole and end == match.end() + len(body):
             yield Found(match.start(), end, name, UNREADABLE)
@@ -135,7 +139,7 @@ def _value_text(value: str) -> str:
 
 def key_values(text: str, whole: bool) -> Iterator[Found]:
     """`<tool_call>add <arg_key>x</arg_key><arg_value>1</arg_value></tool_call>` (GLM 4.5 and later)."""
-    opening = re.compile(rf"(?:<tool_call>\s*)?(?P<name>{_NAME})\s*(?=<arg_key>)")
+    opening = re.compile(rf"(?:<tool_call>\s*)?(?<![\w.:/-])(?P<name>{_NAME})\s*(?=<arg_key>)")
     for match, body, end in _sections(text, opening, r"</tool_call>"):
         pairs = re.findall(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", body, re.DOTALL)
         rest = re.sub(r"<arg_key>.*?</arg_key>\s*<arg_value>.*?</arg_value>", "", body, flags=re.DOTALL).strip()
@@ -160,6 +164,9 @@ def marked_json(text: str, whole: bool) -> Iterator[Found]:
 
 
 _FENCE = r"\s*(?:```(?:json)?\s*)?(?=\{)"
+_GIVEN = "(?:arguments|parameters|input)"
+_TOOL = "(?:name|tool|tool_name|function)"
+_LABEL = r"[ \t]*\n\s{0,4}(?:\W{0,4}(?:Arg\w*|Parameters|Input)\W{0,4}:)?\W{0,4}?"
 _MARKED = tuple(
     re.compile(pattern + _FENCE, re.DOTALL)
     for pattern in (
@@ -169,12 +176,16 @@ _MARKED = tuple(
         rf">>>\s*(?P<name>{_NAME})\s*\n",
         rf"to=(?P<name>{_NAME})[^{{]{{0,80}}?<\|message\|>",
         rf"<tool_call>\s*(?P<name>{_NAME})\s*(?:\n|:|=)?",
-        rf"Action\s*:\s*`?(?P<name>{_NAME})`?\s*\n+\s*(?:Action[ _]?Input|Arguments|Input)\s*:",
-        rf"(?:^|\n)(?:Tool|Function)(?: call)?\s*:\s*`?(?P<name>{_NAME})`?\s*\n+\s*(?:Arg\w*|Parameters|Input)\s*:",
+        rf"Action\s*:\s*`?(?P<name>{_NAME})`?[ \t]*\n\s*(?:Action[ _]?Input|Arguments|Input)\s*:",
+        rf"(?:^|\n)\W{{0,6}}(?:Tool|Function)(?:[ _]?(?:call|name))?\W{{0,4}}:\W{{0,4}}(?P<name>{_NAME})`?{_LABEL}",
+        rf"\b(?:[Cc]all|[Uu]s)(?:e|ing)? (?:the )?(?:tool|function):? `?(?P<name>{_NAME})`? with (?:the )?{_GIVEN}:?",
+        rf"\bto=(?P<name>{_NAME})[ \t]*(?:json|code)?",
+        rf"<{_TOOL}>\s*(?P<name>{_NAME})\s*</{_TOOL}>\s*<(?:arguments|parameters|args|input|tool_input)>",
     )
 )
 _CLOSERS = re.compile(
-    r"\s*(?:```)?\s*(?:<｜tool▁call▁end｜>|<\|tool_call_end\|>|<\|call\|>|<\|end\|>|</tool_call>|</function>)?"
+    r"\s*(?:```)?\s*(?:<｜tool▁call▁end｜>|<\|tool_call_end\|>|<\|call\|>|<\|end\|>|"
+    r"</tool_call>|</function>|</(?:arguments|parameters|args|input|tool_input)>)?"
 )
 
 
@@ -194,7 +205,8 @@ _PYTHONIC = (
     re.compile(r"<tool_code>(?P<code>.*?)(?:</tool_code>|\Z)", re.DOTALL),
     re.compile(r"<tool_call>(?P<code>[^<{]*?)(?:</tool_call>|\Z)", re.DOTALL),
     re.compile(r"<\|python_tag\|>(?P<code>.*?)(?:<\|e\w+_id\|>|\Z)", re.DOTALL),
-    re.compile(r"\A\s*(?P<code>\[.*\])\s*\Z", re.DOTALL),
+    re.compile(r"^[ \t]*Action[ \t]*:[ \t]*(?P<code>[\w.]+\(.*\))[ \t]*$", re.MULTILINE),
+    re.compile(r"\A[\s`]*(?:(?:python|py)\s+)?(?P<code>\[.*\]|(?!print\b)[\w.]+\(.*\))[\s`]*\Z", re.DOTALL),
 )
 
 
@@ -247,6 +259,37 @@ def _literal(node: ast.expr) -> Any:
     return list(value) if isinstance(value, tuple | set) else value
 
 
+def tags_by_name(text: str, whole: bool) -> Iterator[Found]:
+    """`<weather><city>Rome</city></weather>`: the tool as a tag, its parameters as tags in it (Cline, Roo)."""
+    at = 0
+    for _ in range(MOST_FAILED):
+        match = _TAG.search(text, at)
+        if not match:
+            return
+        stop = text.find(f"</{match[1]}>", match.end())
+        given = _tagged(text[match.end() : stop]) if stop >= 0 else None
+        at = match.end() if given is None else stop
+        if given is not None:
+            yield Found(match.start(), stop + len(match[1]) + 3, match[1], given)
+
+
+_TAG = re.compile(r"<(\w+)>")
+
+
+def _tagged(body: str) -> dict[str, str] | None:
+    """The tags in a row that a text consists of; None when there is anything else, or one twice."""
+    given: dict[str, str] = {}
+    at = 0
+    while body[at:].strip():
+        match = _TAG.match(body, at + len(body[at:]) - len(body[at:].lstrip()))
+        stop = body.find(f"</{match[1]}>", match.end()) if match else -1
+        if not match or stop < 0 or match[1] in given or len(given) > MOST_FAILED:
+            return None
+        given[match[1]] = _value_text(body[match.end() : stop])
+        at = stop + len(match[1]) + 3
+    return given or None
+
+
 def gemma_calls(text: str, whole: bool) -> Iterator[Found]:
     """`<start_function_call>call:add{x:1,y:<escape>text<escape>}<end_function_call>` (FunctionGemma, Gemma 4)."""
     opening = re.compile(rf"(?:<start_function_call>|<\|tool_call>)\s*call:(?P<name>{_NAME})\s*(?=\{{)")
@@ -290,5 +333,6 @@ FORMATS: tuple[Format, ...] = (
     marked_json,
     python_calls,
     json_calls,
+    tags_by_name,
     escaped_tags,
 )

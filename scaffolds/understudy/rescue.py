@@ -17,14 +17,15 @@ from understudy.loose_json import Unreadable, loads, read
 from understudy.models.reasoning import part
 from understudy.problem import Tool, ToolCall
 
-LONGEST = 200_000  # characters of a text that is searched
+LONGEST = 100_000  # characters of a text that is searched
 MOST = 64  # calls
+SENTENCE = 400  # characters in front of a call that say whether it is meant
 
 _TAGS = re.compile(
-    r"</?(?:tool_calls?|function_calls?|[\w-]+:tool_call|TOOLCALL|tool_code|function|invoke|｜DSML｜[\w]+)>|"
+    r"</?(?:tools?|name|args|arguments|tool_calls?|function_calls?|[\w-]+:tool_call|TOOLCALL|tool_code|function|invoke|｜DSML｜[\w]+)>|"
     r"<[|｜][\w▁| ]*[|｜]>|<\|?/?\|?tool_call\|?>|\[/?(?:TOOL_CALLS|TOOL_CALL|ARGS|AVAILABLE_TOOLS)\]|functools|"
     r"```(?:json|tool_code|tool_calls?|xml|python)?|</s>|<\|eot_id\|>|<\|im_end\|>|&[lg]t;|"
-    r"^\s*(?:Thought:.*|Action(?: Input)?:.*|Observation:.*)$",
+    r"</tool_call$|^[ \t]*(?:Thought:.*|Action(?: Input)?:.*|Observation:.*)$",
     re.MULTILINE,
 )
 _TALK = re.compile(
@@ -235,9 +236,10 @@ def _placed(value: dict[str, Any] | None, tool: Tool) -> dict[str, Any] | None:
     if value is None or not any(key.startswith("$") for key in value):
         return value
     required = _required(tool) or tuple(_properties(tool))
-    if len(value) == 1 and len(required) == 1:
-        return {required[0]: next(iter(value.values()))}
-    return None
+    (given,) = value.values() if len(value) == 1 else (None,)
+    if isinstance(given, dict) and given and set(given) <= set(_properties(tool)):
+        return given  # add({"x": 1})
+    return {required[0]: given} if len(value) == 1 and len(required) == 1 else None
 
 
 def _belongs(value: Mapping[str, Any], tool: Tool) -> bool:
@@ -299,7 +301,7 @@ def _meant(text: str, found: Sequence[Found], tools: Sequence[Tool]) -> bool:
     """Whether calls are made here, not talked about: marked as calls, or the last thing that the text says."""
     if _is_marked(text):
         return True
-    if _TALK.search(_TAGS.sub("", text[: found[0].start])):
+    if _talks(text[: found[0].start]):
         return False
     behind = _TAGS.sub("", text[found[-1].end :]).strip(" \n\t`]}),.;")
     return not behind and all(_complete(item, tools) for item in found)
@@ -319,7 +321,12 @@ def _broken_rest(text: str, found: Sequence[Found]) -> bool:
 
 def _is_marked(text: str) -> bool:
     """Whether the text uses a mark that models use for nothing but calls."""
-    return bool(_MARKS.search(text)) and not _TALK.search(text[: _first_mark(text)])
+    return bool(_MARKS.search(text)) and not _talks(text[: _first_mark(text)])
+
+
+def _talks(before: str) -> bool:
+    """Whether the sentence in front of a call says that it is only talked about."""
+    return bool(_TALK.search(_TAGS.sub("", before[-SENTENCE:])))
 
 
 def _first_mark(text: str) -> int:

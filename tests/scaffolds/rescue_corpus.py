@@ -424,7 +424,46 @@ NATIVE = [
     Shape("native: byte order mark", expected=ROME, **_native("weather", '\ufeff{"city": "Rome"}')),
 ]
 
-MEANT = [*TAGGED, *XML, *MARKED, *BARE, *NATIVE]
+# Written down after the reader was, to see what it had not been made for: it read 12 of these and 3 it still does not.
+LATER = [
+    Shape("a closing tag that breaks off", f"<tool_call>\n{R}\n</tool_call", ROME),
+    Shape("the opening mark at both ends", f"<|tool_call|>{R}<|tool_call|>", ROME),
+    Shape("tags inside an XML fence", f"```xml\n<tool_call>\n{R}\n</tool_call>\n```", ROME),
+    Shape("bare JSON and the end of a turn", f"{R}<|im_end|>", ROME),
+    Shape("the next turn begins behind it", f"<tool_call>{R}</tool_call><|im_end|>\n<|im_start|>assistant", ROME),
+    Shape("in words, with arguments", 'Calling tool: weather with arguments {"city": "Rome"}', ROME),
+    Shape("a function of JavaScript", 'weather({"city": "Rome"})', ROME),
+    Shape("a function of Python and nothing else", 'weather(city="Rome")', ROME),
+    Shape("a function of Python in a fence and nothing else", '```python\nweather(city="Rome")\n```', ROME),
+    Shape("tool_calls around it", '{"tool_calls": [' + R + "]}", ROME),
+    Shape("qwen 2.5 coder: tools as the tag", f"<tools>{R}</tools>", ROME),
+    Shape("tool and args as tags", '<tool>weather</tool><args>{"city":"Rome"}</args>', ROME),
+    Shape("cline, roo: the tool as a tag", "<weather>\n<city>Rome</city>\n<days>3</days>\n</weather>", ROME3),
+    Shape(
+        "openai's form of one call",
+        '{"id":"call_1","type":"function","function":{"name":"weather","arguments":"{\\"city\\":\\"Rome\\"}"}}',
+        ROME,
+    ),
+    Shape("function_call with a name", '<function_call name="weather">{"city":"Rome"}</function_call>', ROME),
+    Shape("a list with arguments as text", '[{"name":"weather","arguments":"{\\"city\\": \\"Rome\\"}"}]', ROME),
+    Shape("react with a function of Python", 'Action: weather(city="Rome")', ROME),
+    Shape(
+        "name and arguments as tags",
+        '<tool_call>\n<name>weather</name>\n<arguments>{"city": "Rome"}</arguments>\n</tool_call>',
+        ROME,
+    ),
+    Shape("tool_call with a name", '<tool_call name="weather">{"city":"Rome"}</tool_call>', ROME),
+    Shape("arguments beside the tool", '<tool_call>{"tool": "weather", "city": "Rome"}</tool_call>', ROME),
+    Shape("the tool as the only key, bare", '{"weather": {"city": "Rome"}}', ROME),
+    Shape("a label in capitals", "TOOL_CALL: " + R, ROME),
+    Shape("a bold label and a fence", '**Tool call:** weather\n```json\n{"city": "Rome"}\n```', ROME),
+    Shape("tool_calls as a mark", "<|tool_calls|>[" + R + "]", ROME),
+    Shape("gpt-oss: its marks were stripped", 'assistant to=functions.weather json\n{"city": "Rome"}', ROME),
+    Shape("gpt-oss: stripped, on one line", 'commentary to=functions.weather json{"city":"Rome"}', ROME),
+    Shape("invoke around JSON", '<invoke name="weather">{"city": "Rome"}</invoke>', ROME),
+]
+
+MEANT = [*TAGGED, *XML, *MARKED, *BARE, *NATIVE, *LATER]
 """Calls that are meant and can be read."""
 
 LOST = [
@@ -505,6 +544,11 @@ TALK = [
         (),
     ),
     Shape("XML that is something else", "<function name='f'><body>1</body></function>", ()),
+    Shape("YAML", "name: weather\narguments:\n  city: Rome", ()),
+    Shape("react with arguments that are no JSON", "Action: weather\nAction Input: city=Rome", ()),
+    Shape("a command with a slash", '/weather {"city":"Rome"}', ()),
+    Shape("a page of HTML", "<html><head><title>weather</title></head><body>Rome</body></html>", ()),
+    Shape("a function that is explained", 'weather(city="Rome") returns the forecast.', ()),
     Shape("JSON with the key of a tool", '{"now": {"time": "12:00"}}', ()),
 ]
 """No call is made here."""

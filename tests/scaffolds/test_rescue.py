@@ -140,6 +140,25 @@ def test_a_bomb_of_brackets_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Action: x" + "\n" * 50_000, id="empty lines behind a label"),
+        pytest.param("\n" * 50_000 + "Tool: weather", id="empty lines before a label"),
+        pytest.param("never " * 8_000 + R, id="words that talk"),
+        pytest.param("<a>" + "<b></b>" * 7_000, id="a tag that is never closed"),
+        pytest.param("<function=weather>" + "<parameter=city>" * 3_000, id="parameters that are never closed"),
+        pytest.param('{"a": "' + '" ' * 25_000, id="quotes"),
+        pytest.param("{" + "/* " * 15_000, id="comments that are never closed"),
+        pytest.param("a" * 50_000, id="one word"),
+        pytest.param("Tool:" * 10_000, id="labels"),
+    ],
+)
+def test_a_hostile_text_costs_no_more_than_its_length_deserves(text: str) -> None:
+    """No timed assertion: a reader of quadratic cost would make this test take minutes."""
+    assert not (rescue(text, TOOLS) or rescue("", TOOLS)).calls or text.endswith(R)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         pytest.param('{"a": 1}', {"a": 1}, id="alone"),
