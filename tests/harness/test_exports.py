@@ -1,9 +1,6 @@
 """A run for other tools: CSV that reads back, Markdown, Inspect logs that open there and come back unchanged."""
 
 import csv
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -131,58 +128,74 @@ def test_an_export_to_a_place_that_cannot_be_written_is_one_sentence(run: Path) 
     assert "holds no ledger.jsonl" in invoke("export", run / "nothing", "--to", "csv").output
 
 
-INSPECT = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-from click.testing import CliRunner
-from inspect_ai.log import list_eval_logs, read_eval_log
-from understudy_harness.commands import gap
-
-run, back = sys.argv[1:]
-exported = CliRunner().invoke(gap, ["export", run, "--to", "eval"], catch_exceptions=False)
-paths = exported.output.split("\\n")[:-1]
-logs = [read_eval_log(path) for path in paths]
-arms = [["--arm", f"{kind}={path}"] for kind, path in zip(("L", "S"), paths)]
-imported = CliRunner().invoke(gap, ["import", "--out", back, "--benchmark", "demo|1", *arms[0], *arms[1]])
-wrong = CliRunner().invoke(gap, ["import", "--out", back, "--benchmark", "b", "--arm", f"L={paths[0]}#other"])
-first = logs[0].samples[0]
-print(json.dumps({
-    "listed": len(list_eval_logs(f"{run}/inspect")),
-    "samples": [len(log.samples) for log in logs],
-    "epochs": logs[0].eval.config.epochs,
-    "accuracy": [log.results.scores[0].metrics["mean"].value for log in logs],
-    "model": logs[0].eval.model,
-    "messages": [[m.role, m.text] for m in first.messages],
-    "score": [first.scores["grade"].value, first.scores["grade"].explanation],
-    "tokens": first.model_usage["ollama:small"].input_tokens_cache_read,
-    "imported": [imported.exit_code, imported.output],
-    "wrong": [wrong.exit_code, wrong.output],
-}))
-"""
-
-
-@pytest.mark.slow
 def test_inspect_logs_open_in_inspect_and_come_back_unchanged(run: Path, tmp_path: Path) -> None:
-    pytest.importorskip("inspect_ai", reason="inspect_ai is not installed: pip install 'understudy[inspect]'")
-    # In a process of its own: importing Inspect takes seconds and changes the event loop's settings.
+    logs = pytest.importorskip("inspect_ai.log", reason="not installed: pip install 'understudy[inspect]'")
+    paths = invoke("export", run, "--to", "eval").output.split()
+    read = [logs.read_eval_log(path) for path in paths]
+    first = read[0].samples[0]
+
+    assert len(logs.list_eval_logs(f"{run}/inspect")) == 2
+    assert [len(log.samples) for log in read] == [2 * SAMPLES, 2 * SAMPLES]
+    assert read[0].eval.config.epochs == 2
+    assert [log.results.scores[0].metrics["mean"].value for log in read] == [0.5, 1.0]
+    assert read[0].eval.model == "ollama:small"
+    said = [["system", "Be brief."], ["user", "Question 0? ü"], ["assistant", "Answer 0"]]
+    assert [[message.role, message.text] for message in first.messages] == said
+    assert (first.scores["grade"].value, first.scores["grade"].explanation) == (1.0, "right")
+    assert first.model_usage["ollama:small"].input_tokens_cache_read == 60
+
     back = tmp_path / "back"
-    done = subprocess.run(
-        [sys.executable, "-c", INSPECT, str(run), str(back)], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["listed"] == 2
-    assert found["samples"] == [2 * SAMPLES, 2 * SAMPLES]
-    assert found["epochs"] == 2
-    assert found["accuracy"] == [0.5, 1.0]
-    assert found["model"] == "ollama:small"
-    assert found["messages"] == [["system", "Be brief."], ["user", "Question 0? ü"], ["assistant", "Answer 0"]]
-    assert found["score"] == [1.0, "right"]
-    assert found["tokens"] == 60
-    assert found["imported"][0] == 0, found["imported"][1]
-    assert found["wrong"][0] == 2
-    assert "has no score by 'other' (scorers: grade)" in found["wrong"][1]
+    arms = ["--arm", f"L={paths[0]}", "--arm", f"S={paths[1]}#grade"]
+    imported = invoke("import", "--out", back, "--benchmark", "demo|1", *arms)
+    assert imported.exit_code == 0, imported.output
     before, after = (analyze(read_columns(folder)).benchmarks[0] for folder in (run, back))
     assert before.contrasts[0].lift == after.contrasts[0].lift
     assert before.clusters == after.clusters
     assert [arm.usd_per_sample for arm in before.arms] == pytest.approx([arm.usd_per_sample for arm in after.arms])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column", "said"),
+    [
+        pytest.param("torn.eval", b"PK\x03\x04torn", "", "is no log that Inspect can read", id="torn"),
+        pytest.param("none.eval", None, "", "There is no file", id="missing"),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, name: str, content: bytes | None, column: str, said: str
+) -> None:
+    pytest.importorskip("inspect_ai.log", reason="not installed: pip install 'understudy[inspect]'")
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    result = invoke("import", "--out", tmp_path / "run", "--benchmark", "b", "--arm", f"L={tmp_path / name}{column}")
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_scorer_that_a_log_does_not_have_is_named_with_those_it_has(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai.log", reason="not installed: pip install 'understudy[inspect]'")
+    path = invoke("export", run, "--to", "eval").output.split()[0]
+    result = invoke("import", "--out", tmp_path / "back", "--benchmark", "b", "--arm", f"L={path}#other")
+    assert result.exit_code == 2
+    assert "has no score by 'other' (scorers: grade)" in result.output
+
+
+def test_markdown_goes_to_a_file_too(run: Path, tmp_path: Path) -> None:
+    assert invoke("export", run, "--to", "markdown", "--out", tmp_path / "table.md").exit_code == 0
+    assert (tmp_path / "table.md").read_text("utf-8").startswith("## demo")
+
+
+def test_the_list_of_benchmarks_says_where_the_data_comes_from() -> None:
+    listed = invoke("benchmarks")
+    assert listed.exit_code == 0
+    assert "toolcalling" in listed.output
+    assert "PATH or fetch" in listed.output
+
+
+def test_a_benchmark_shows_what_it_measures() -> None:
+    shown = invoke("benchmarks", "show", "toolcalling").output
+    assert "grade    the expected calls" in shown
+    assert "samples  73 in 10 clusters; 22 of them for dev" in shown
+    refused = invoke("benchmarks", "show", "nothing")
+    assert refused.exit_code == 2
+    assert "No benchmark and no path is called 'nothing'" in refused.output

@@ -12,6 +12,7 @@ from typing import Any
 
 from understudy.answer import Answer
 from understudy.problem import Check, Form, Message, Options, Problem, Reply, Role, Tests, Tool
+from understudy.reply import safe_path
 from understudy_harness.benchmarks.bfcl import grade_calls, legal_names, legal_schema
 from understudy_harness.benchmarks.code import grade_code, hidden_tests
 from understudy_harness.benchmarks.data import Record, read_records
@@ -183,7 +184,7 @@ def _check(record: Record) -> Check:
 
 def _reply(record: Record, kind: str) -> Reply:
     if kind == "tests":
-        return Reply(kind="code", path=record.get("path", str, "solution.py"))
+        return Reply(kind="code", path=_inside(record, record.get("path", str, "solution.py")))
     if kind == "calls":
         return Reply(kind="calls")
     pattern = record.get("pattern", str, "")
@@ -230,7 +231,15 @@ def _texts(record: Record, name: str) -> dict[str, str]:
     files = record.get(name, dict)
     if not files or not all(isinstance(path, str) and isinstance(text, str) for path, text in files.items()):
         record.broken(f"{name!r} is not an object of file names and their texts")
+    for path in files:
+        _inside(record, path)
     return files
+
+
+def _inside(record: Record, path: str) -> str:
+    if safe_path(path) != path:
+        record.broken(f"the file name {path!r} leads out of the project or is not in its plainest form")
+    return path
 
 
 def _seconds(record: Record) -> float:

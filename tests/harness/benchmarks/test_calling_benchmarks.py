@@ -223,3 +223,16 @@ def test_a_folder_without_files_of_bfcl_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BenchmarkError, match="is not named like"):
         open_benchmark(f"bfcl:{tmp_path / 'x.json'}").samples("all")
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        pytest.param("f(x=..., y=None, z=a.b(1)[2])", {"x": "...", "y": None, "z": "a.b(1)[2]"}, id="names stay text"),
+        pytest.param("f(x=g(1), y=g(a=1))", {"x": "g(1)", "y": {"g": {"a": 1}}}, id="calls as values"),
+        pytest.param("f(x=-(2 - 5) * 2)", {"x": 6}, id="signs inside arithmetic"),
+        pytest.param("f(x=+5)", {"x": -5}, id="the original's reading of a plus"),
+    ],
+)
+def test_values_are_read_as_the_original_reads_them(text: str, arguments: dict[str, Any]) -> None:
+    assert from_text(text)[0].arguments == arguments

@@ -1,8 +1,6 @@
 """Your own samples: JSON lines by the documented schema, and Inspect tasks."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +129,8 @@ def test_a_folder_of_files_and_a_bare_path_open_too(tmp_path: Path) -> None:
         pytest.param({"prompt": "q", "number": True}, "the number True is none", id="a boolean"),
         pytest.param({"prompt": "q", "answer": []}, "neither a string nor a list", id="no answer"),
         pytest.param({"prompt": "q", "tests": {}}, "not an object of file names", id="no tests"),
+        pytest.param({"prompt": "q", "tests": {"../t.py": "x"}}, "leads out of the project", id="tests outside"),
+        pytest.param({"prompt": "q", "tests": {"t.py": "x"}, "path": "/etc/x.py"}, "leads out", id="candidate outside"),
         pytest.param({"prompt": "q", "number": 1, "split": "train"}, "neither 'dev' nor 'test'", id="split"),
         pytest.param({"prompt": "q", "tests": {"t.py": ""}, "timeout_s": 0}, "not a number of seconds", id="no time"),
         pytest.param(
@@ -184,48 +184,27 @@ def capitals():
 def unscored():
     return Task(dataset=[Sample(input="Q", target="A")])
 """
-ASKED = """
-import json, sys, anyio
-from understudy.answer import Answer
-from understudy_harness.benchmarks import open_benchmark
-from understudy_harness.errors import HarnessError
-from understudy_harness.sample import Grader
 
-async def main():
-    benchmark = open_benchmark(f"inspect:{sys.argv[1]}@capitals")
+
+async def test_an_inspect_task_is_asked_here_and_graded_by_its_own_scorer(tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai", reason="not installed: pip install 'understudy[inspect]'")
+    path = tmp_path / "capital_task.py"
+    path.write_text(TASK, encoding="utf-8")
+    benchmark = open_benchmark(f"inspect:{path}@capitals")
     first, second = benchmark.samples("all")
+
+    assert (first.id, first.cluster, first.category, first.hidden["target"]) == ("fr", "eu", "west", "Paris")
+    assert [message.role for message in second.problem.messages] == ["system", "user"]
+    assert benchmark.statement.grade == "the first scorer of the Inspect task capitals"
     grades = [await benchmark.grade(first, Answer(text=text), Grader()) for text in ("It is Paris.", "Rome")]
-    said = []
-    for spec in (f"inspect:{sys.argv[1]}@unscored", "inspect:/nowhere/x.py@a"):
-        try:
-            other = open_benchmark(spec)
-            await other.grade(other.samples("all")[0], Answer(text="x"), Grader())
-        except HarnessError as error:
-            said.append(error.message)
-    print(json.dumps({
-        "first": [first.id, first.cluster, first.category, first.hidden["target"]],
-        "second": [second.id, [message.role for message in second.problem.messages]],
-        "grades": [[grade.score, grade.word] for grade in grades],
-        "statement": benchmark.statement.grade,
-        "said": said,
-    }))
+    assert [(grade.score, grade.word) for grade in grades] == [(1.0, "right"), (0.0, "wrong")]
 
-anyio.run(main)
-"""
+    unscored = open_benchmark(f"inspect:{path}@unscored")
+    with pytest.raises(BenchmarkError, match="has no scorer"):
+        await unscored.grade(unscored.samples("all")[0], Answer(text="x"), Grader())
 
 
-@pytest.mark.slow
-def test_an_inspect_task_is_asked_here_and_graded_by_its_own_scorer(tmp_path: Path) -> None:
-    pytest.importorskip("inspect_ai", reason="inspect_ai is not installed: pip install 'understudy[inspect]'")
-    (tmp_path / "task.py").write_text(TASK, encoding="utf-8")
-    # In a process of its own: importing Inspect takes seconds and changes the event loop's settings.
-    command = [sys.executable, "-c", ASKED, str(tmp_path / "task.py")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["first"] == ["fr", "eu", "west", "Paris"]
-    assert found["second"] == ["2", ["system", "user"]]
-    assert found["grades"] == [[1.0, "right"], [0.0, "wrong"]]
-    assert found["statement"] == "the first scorer of the Inspect task capitals"
-    assert "has no scorer" in found["said"][0]
-    assert "cannot be loaded" in found["said"][1]
+def test_an_inspect_task_that_is_not_there_is_said() -> None:
+    pytest.importorskip("inspect_ai", reason="not installed: pip install 'understudy[inspect]'")
+    with pytest.raises(BenchmarkError, match="cannot be loaded"):
+        open_benchmark("inspect:/nowhere/x.py@a").samples("all")
