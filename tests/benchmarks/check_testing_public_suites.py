@@ -7,6 +7,7 @@ in its overlay. Counts may differ where a suite needs the network; such differen
 """
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -45,7 +46,8 @@ class Row:
 def plain_counts(python: str, root: Path) -> dict[str, int]:
     """Count with plain pytest, in the same folder."""
     command = [python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=600)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=600)
     last = next((line for line in reversed(done.stdout.splitlines()) if COUNT.search(line)), "")
     return {word.removesuffix("s") if word == "errors" else word: int(number) for number, word in COUNT.findall(last)}
 

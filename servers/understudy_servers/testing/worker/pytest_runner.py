@@ -136,9 +136,8 @@ def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
         arguments += ["-c", os.devnull, "--confcutdir", job["root"]]
     if job.get("shuffle") is not None:
         arguments += ["-p", "no:randomly"]
-    code = int(
-        pytest.main([*arguments, *job["pytest_arguments"], *(job["select"] or job["tests"])], plugins=[reporter])
-    )
+    chosen = job["select"] or ([] if job.get("project") else job["tests"])  # a project's own settings decide
+    code = int(pytest.main([*arguments, *job["pytest_arguments"], *chosen], plugins=[reporter]))
     sys.stdout.flush()
     sys.stderr.flush()
     last()
