@@ -15,6 +15,20 @@ from understudy_harness.errors import BenchmarkError, EndpointDown
 MOST_BYTES = 64 << 20  # the largest known file has 1.4 MB
 _RAW = "https://raw.githubusercontent.com"
 
+_GORILLA = f"{_RAW}/ShishirPatil/gorilla/6ea57973c7a6097fd7c5915698c54c17c5b1b6c8"
+_BFCL = f"{_GORILLA}/berkeley-function-call-leaderboard/bfcl_eval/data"
+_BFCL_FILES = {
+    "BFCL_v4_simple_python.json": "82dd63ba502eb2520c6b5d1d9a5c4b590e03ff261565175561f6228a367d1991",
+    "possible_answer/BFCL_v4_simple_python.json": "90cd5bc653690ee8e459b5b3f3fc9458606f7f3fcbf795bb51b7dc581f8c86dc",
+    "BFCL_v4_multiple.json": "aef168155ebd74b7ac2401198b201343bc7d16d7a3d7e0d4e6d8ee82c6969b2a",
+    "possible_answer/BFCL_v4_multiple.json": "244e00ce9395df948bcafc7bee64e8f9c87ef70887587d83cae45b13699f3047",
+    "BFCL_v4_parallel.json": "19f51a82eff42e5d62541aa500115a056eb78f437c2ba1f10415fd7c8e5dda84",
+    "possible_answer/BFCL_v4_parallel.json": "8a6aa19c1adddc6a5a2f7e40f9dbf30cc7e95815e7b830c90589ab318229e0f0",
+    "BFCL_v4_parallel_multiple.json": "8863ea8433239f55c5f016154cf0830853c89f693c6ea270396a2fa121960579",
+    "possible_answer/BFCL_v4_parallel_multiple.json": "5ebf24f458c1f16300c05505d83d6f0a1b68b79be273a033febd0d4f840507e3",
+    "BFCL_v4_irrelevance.json": "2b6ed4c2e992cdcf5f1678a701851f944bef7550ee026ed1ddb89efed5be01a6",
+}
+
 
 class Place(NamedTuple):
     """Where a file is, and what it must be."""
@@ -26,6 +40,7 @@ class Place(NamedTuple):
 
 
 FETCHABLE: dict[str, tuple[Place, ...]] = {
+    "bfcl": tuple(Place(f"{_BFCL}/{name}", digest, f"bfcl/{name}") for name, digest in _BFCL_FILES.items()),
     "gsm8k": (
         Place(
             f"{_RAW}/openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/grade_school_math/data/test.jsonl",
