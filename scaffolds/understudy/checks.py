@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 SERVER = "testing"
 WORKSPACE = "understudy/workspace"
 LIMITS = "understudy/limits"
+CLIENT = "understudy/client"
 
 _WORDS = frozenset(get_args(Word))
 
 
-async def run(problem: Problem, answer: Answer, servers: Mapping[str, "Server"]) -> Verdict:
-    """Give the visible check's verdict on `answer`.
+async def run(problem: Problem, answer: Answer, servers: Mapping[str, "Server"], *, client: str = "") -> Verdict:
+    """Give the visible check's verdict on `answer`. `client` tells runs apart that share a connection to the server.
 
     Raises:
         ServerError: The testing server is not connected, or it failed.
@@ -36,12 +37,12 @@ async def run(problem: Problem, answer: Answer, servers: Mapping[str, "Server"])
                 "The problem's tests need the server 'testing'. Add servers={'testing': 'understudy serve testing'}.",
                 server=SERVER,
             )
-        return await run_tests(problem.check, answer, servers[SERVER])
+        return await run_tests(problem.check, answer, servers[SERVER], client=client)
     assert isinstance(problem.check, Form)
     return check_form(problem.check, problem, answer)
 
 
-async def run_tests(tests: Tests, answer: Answer, server: "Server") -> Verdict:
+async def run_tests(tests: Tests, answer: Answer, server: "Server", *, client: str = "") -> Verdict:
     """Have a testing server judge the files of an answer.
 
     Raises:
@@ -53,10 +54,10 @@ async def run_tests(tests: Tests, answer: Answer, server: "Server") -> Verdict:
             word="malformed",
             feedback="The reply holds no code. Reply with the whole code in one fenced block.",
         )
-    return await judge(tests, answer.files, server)
+    return await judge(tests, answer.files, server, client=client)
 
 
-async def judge(tests: Tests, files: Mapping[str, str], server: "Server") -> Verdict:
+async def judge(tests: Tests, files: Mapping[str, str], server: "Server", *, client: str = "") -> Verdict:
     """Have a testing server judge files laid over the workspace; none judges the workspace as it is.
 
     Raises:
@@ -65,10 +66,10 @@ async def judge(tests: Tests, files: Mapping[str, str], server: "Server") -> Ver
     workspace = workspace_of(tests)
     known: set[str] | None = getattr(server, "known_workspaces", None)
     if known is not None and workspace["id"] in known:
-        result = await _call(server, files, {"id": workspace["id"]}, tests)
+        result = await _call(server, files, {"id": workspace["id"]}, tests, client)
         if not _forgotten(result):
             return _verdict(result)
-    result = await _call(server, files, workspace, tests)
+    result = await _call(server, files, workspace, tests, client)
     if known is not None:
         known.add(workspace["id"])
     return _verdict(result)
@@ -116,8 +117,12 @@ def _call_fault(problem: Problem, answer: Answer) -> str | None:
     return None
 
 
-async def _call(server: "Server", files: Mapping[str, str], workspace: dict[str, Any], tests: Tests) -> "ToolResult":
-    meta = {WORKSPACE: workspace, LIMITS: {"wall_s": tests.timeout_s}}
+async def _call(
+    server: "Server", files: Mapping[str, str], workspace: dict[str, Any], tests: Tests, client: str
+) -> "ToolResult":
+    meta: dict[str, Any] = {WORKSPACE: workspace, LIMITS: {"wall_s": tests.timeout_s}}
+    if client:
+        meta[CLIENT] = client
     arguments = {"files": dict(files)}
     try:
         return await server.call("run_tests", arguments, meta=meta)

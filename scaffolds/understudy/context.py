@@ -216,7 +216,7 @@ class Context:
         began = self.trace.now()
         try:
             with self._in_time():
-                verdict = await checks.run(problem, answer, self.servers)
+                verdict = await checks.run(problem, answer, self.servers, client=self.trace.id)
         except ServerError as error:
             self._failed("check", "infra_error", error, began)
             raise

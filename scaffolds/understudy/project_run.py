@@ -135,7 +135,7 @@ def testing_command(project: Project, python: str | None, timeout_s: float) -> s
 async def _work(run: ProjectRun, project: Project, check: Tests, context: Context) -> ProjectResult:
     for path in project.left_out:
         context.note("left out", path=path)
-    before = await judge(check, {}, context.servers[SERVER])
+    before = await judge(check, {}, context.servers[SERVER], client=context.trace.id)
     run.say(f"before: {before.word} {before.passed}/{before.total}")
     if before.accepted:
         run.say("The tests pass already; there is nothing to do.")

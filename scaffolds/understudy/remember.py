@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from understudy.checks import CLIENT
 from understudy.context import Server, ToolResult
 from understudy.errors import UnderstudyError
 from understudy.model import Completion
@@ -130,10 +131,11 @@ class RememberingServer:
 
 
 def _identity(meta: Mapping[str, Any] | None) -> Any:
-    """A workspace counts by its id, whether or not its files are sent along."""
+    """What a result follows from: a workspace by its id, whether or not its files are sent along; not who asks."""
     return {
-        key: value.get("id", value) if isinstance(value, Mapping) and "files" in value else value
+        key: value.get("id", value) if isinstance(value, Mapping) and "id" in value else value
         for key, value in (meta or {}).items()
+        if key != CLIENT
     }
 
 

@@ -27,6 +27,9 @@ START_S = 60.0
 """How long a server may take to answer for the first time; the first start of a docs server indexes."""
 CALL_S = 600.0
 """How long one call may take before the server counts as lost; the servers' own limits are far below."""
+AT_ONCE = 256
+"""How many calls one connection has under way; the others wait here, since a server refuses what its queue cannot
+hold."""
 STOP_S = 5.0
 """How long a server gets to end by itself."""
 ERROR_TAIL = 800  # characters of a server's error output that are worth showing
@@ -77,6 +80,7 @@ class Connection:
         self._client: Client | None = None
         self._failure = "it ended at once"
         self._tools: tuple[Tool, ...] | None = None
+        self._places = anyio.CapacityLimiter(AT_ONCE)
         self._wanted = anyio.Event()  # somebody waits for a connection
         self._settled = anyio.Event()  # the owner has answered them: connected, or failed
         self._over = anyio.Event()  # the present connection is of no more use
@@ -163,9 +167,10 @@ class Connection:
         """
         client = await self.ready()
         try:
-            result = await client.call_tool(
-                tool, dict(arguments), read_timeout_seconds=CALL_S, meta=cast("Any", meta and dict(meta))
-            )
+            async with self._places:
+                result = await client.call_tool(
+                    tool, dict(arguments), read_timeout_seconds=CALL_S, meta=cast("Any", meta and dict(meta))
+                )
         except MCPError as error:
             if error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
                 raise self._lost(client, error) from error

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import uuid4
 
 from understudy.model import Usage
 
@@ -51,6 +52,8 @@ class Trace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._started = clock()
+        self.id = uuid4().hex
+        """Tells this run apart from others that share a server."""
         self.events: list[Event] = []
 
     def now(self) -> float:

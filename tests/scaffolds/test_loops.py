@@ -1,5 +1,7 @@
 """Direct, On, Retry, Vote and Escalate on scripted models: contexts, verdicts, and how they end."""
 
+import pickle
+
 import anyio
 import pytest
 
@@ -192,6 +194,7 @@ async def test_a_workspace_is_sent_once_and_again_when_the_server_forgot_it() ->
     sent = [meta["understudy/workspace"] for meta in server.metas if meta]
     assert ["files" in workspace for workspace in sent] == [True, False, True, False]
     assert len({workspace["id"] for workspace in sent}) == 1
+    assert len({meta["understudy/client"] for meta in server.metas if meta}) == 1
 
 
 async def test_structured_failures_reach_the_next_prompt() -> None:
@@ -334,3 +337,10 @@ async def test_a_budget_that_allows_nothing_is_an_answer_for_solve_and_an_error_
     answer = await solve(Vote(), "?", models=ScriptedModel([]), budget=Budget(calls=0))
 
     assert answer == Answer(stopped="budget", complete=False)
+
+
+def test_a_problem_is_plain_data() -> None:
+    problem = coding()
+
+    assert hash(problem) == hash(coding())
+    assert pickle.loads(pickle.dumps(problem)) == problem
