@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,15 +27,14 @@ from distributed import Client, Semaphore, get_worker
 from understudy.budget import Budget
 from understudy.model import Completion, Model, Request
 from understudy.models import open_models
-from understudy_harness import provenance
 from understudy_harness.arms import Arm, read_scaffold
-from understudy_harness.cache import CompletionStore, RowCache, completion_from, completion_record
+from understudy_harness.cache import RowCache, completion_from, completion_record
 from understudy_harness.doors import open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, Missing, Stopped
-from understudy_harness.ledger import Ledger, row_from, row_record
+from understudy_harness.ledger import row_from, row_record
 from understudy_harness.progress import REFRESH_S, Progress
 from understudy_harness.row import Doors, Outcome, Work, run_row
-from understudy_harness.run import Finished, Models, Purse, Recorder, check_same_run, missing
+from understudy_harness.run import Finished, Models, Purse, Recorder, execute
 from understudy_harness.sample import Sample, dataset_hash
 from understudy_harness.settings import Cell, Loaded, Settings, load
 
@@ -49,26 +49,7 @@ async def execute_on_dask(
     Raises:
         HarnessError: Its message says in a sentence what stopped the run; the ledger is sound.
     """
-    progress = progress or Progress()
-    cells = load(settings)
-    with Ledger(settings.out, secrets=secrets) as ledger:
-        check_same_run(ledger, cells)
-        had = bool(ledger.done)
-        with CompletionStore(settings.out, done=ledger.done, secrets=secrets) as store:
-            if had or store.in_flight:
-                ledger.resumed(store.in_flight)
-            header = {**provenance.header(settings, cells), "engine": "dask"}
-            recorder = Recorder(ledger, store, ledger.header(header), progress)
-            queues = missing(settings, cells, recorder)
-            if queues:
-                await _with_cluster(address, settings, cells, queues, recorder)
-            return Finished(
-                rows=len(ledger.done),
-                fresh=recorder.fresh,
-                errors=recorder.errors,
-                usd=recorder.usd,
-                damage=(*ledger.damage, *store.damage),
-            )
+    return await execute(settings, progress, secrets=secrets, engine=partial(_with_cluster, address))
 
 
 async def _with_cluster(

@@ -4,6 +4,7 @@ Sentences about one benchmark come from `about_benchmark`, those about the run f
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -126,6 +127,13 @@ def _benchmark(result: BenchmarkResult) -> Iterator[str]:
             yield f"The large model scores {behind} points below the small one."
     if result.statement.get("check_is_grade"):
         yield "check = grade: the loop saw the tests that grade it, so gains of loops are optimistic."
+    names = {arm.id: arm.label for arm in result.arms}
+    for cheaper, point in pairwise(result.frontier):
+        if point.advantage is not None and not point.significant:
+            yield (
+                f"{names[point.name]} costs more than {names[cheaper.name]} and is not shown to be better: "
+                f"{difference(point.advantage)} points."
+            )
     dead = _never_solved(result)
     if dead:
         yield f"{count(dead, 'sample')} are solved by no arm in any epoch."

@@ -5,7 +5,7 @@ earlier process.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -27,6 +27,9 @@ GIVE_UP_AFTER = 6  # attempts of one arm in a row that gave no answer
 
 Models = tuple[str, ...]
 """The specs that an arm uses; arms that use the same ones share workers."""
+
+Engine = Callable[[Settings, tuple[Loaded, ...], Mapping[Models, deque[Work]], "Recorder"], Awaitable[None]]
+"""Works queues of rows off and gives what they bring to the recorder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +119,24 @@ class Purse:
         self.spent += usd
 
 
-async def execute(settings: Settings, progress: Progress | None = None, *, secrets: tuple[str, ...] = ()) -> Finished:
+async def execute(
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    secrets: tuple[str, ...] = (),
+    engine: Engine | None = None,
+) -> Finished:
     """Do the rows that are missing in `settings.out`.
+
+    Args:
+        settings: What to run, and where its folder is.
+        progress: Where progress is shown.
+        secrets: Texts that must not reach any file.
+        engine: What works the queues off; this process by default.
 
     Raises:
         HarnessError: Its message says in a sentence what stopped the run; the ledger is sound.
     """
-    progress = progress or Progress()
     cells = load(settings)
     if settings.most_usd is not None and settings.row_budget.usd is None:
         raise SettingsError("--most-usd needs --row-usd: rows in flight are stopped before the run's cap, not after.")
@@ -133,8 +147,10 @@ async def execute(settings: Settings, progress: Progress | None = None, *, secre
             if had or store.in_flight:
                 ledger.resumed(store.in_flight)
             header = ledger.header(provenance.header(settings, cells))
-            recorder = Recorder(ledger, store, header, progress)
-            await _run_missing(settings, cells, recorder)
+            recorder = Recorder(ledger, store, header, progress or Progress())
+            queues = missing(settings, cells, recorder)
+            if queues:
+                await (engine or _here)(settings, cells, queues, recorder)
             if recorder.errors and not ledger.done:
                 raise EndpointDown(f"Every row failed, so there is nothing to report: {recorder.last_error}")
             return Finished(
@@ -146,10 +162,10 @@ async def execute(settings: Settings, progress: Progress | None = None, *, secre
             )
 
 
-async def _run_missing(settings: Settings, cells: tuple[Loaded, ...], recorder: Recorder) -> None:
-    queues = missing(settings, cells, recorder)
-    if not queues:
-        return
+async def _here(
+    settings: Settings, cells: tuple[Loaded, ...], queues: Mapping[Models, deque[Work]], recorder: Recorder
+) -> None:
+    """Work the queues off in this process."""
     async with open_doors(settings, cells) as opened:
         with recorder.progress.shown():
             await Crew(queues, opened, settings, recorder).work()
