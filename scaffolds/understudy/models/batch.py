@@ -27,6 +27,8 @@ MOST_CALLS = 10_000
 LINGER_S = 2.0
 """How long a batch waits for further calls after the last one."""
 SENDING_S = 120.0
+MOST_FAILURES = 60
+"""How often in a row a batch may not be asked about, at a minute each, before those who wait are told."""
 FIRST_POLL_S, SLOWEST_POLL_S = 5.0, 60.0
 
 
@@ -101,6 +103,7 @@ class Job:
     wanted: frozenset[str]
     wait_s: float = FIRST_POLL_S
     due: float = 0.0
+    failures: int = 0
 
 
 class BatchModel:
@@ -233,12 +236,19 @@ class BatchModel:
         self._jobs.append(Job(id=id, wanted=frozenset(calls), wait_s=self._first_poll_s, due=due))
 
     async def _look(self, job: Job) -> None:
-        status = await self._wire.status(self._inner, job.id)
-        if not status.ended:
-            job.wait_s = min(job.wait_s * 1.5, SLOWEST_POLL_S)
-            job.due = anyio.current_time() + job.wait_s
-            return
-        outcomes = await self._wire.results(self._inner, status)
+        job.wait_s = min(job.wait_s * 1.5, SLOWEST_POLL_S)
+        job.due = anyio.current_time() + job.wait_s
+        try:
+            status = await self._wire.status(self._inner, job.id)
+            if not status.ended:
+                job.failures = 0
+                return
+            outcomes = await self._wire.results(self._inner, status)
+        except ModelUnavailable:
+            job.failures += 1
+            if job.failures > MOST_FAILURES:
+                raise
+            return  # the batch goes on while the network does not
         self._jobs.remove(job)
         for id in job.wanted:
             self._settle(id, outcomes.get(id) or Outcome(error=self._missing(status)))

@@ -37,7 +37,7 @@ def build(
     body.update(extra or {})
     wanted = {"temperature", *(k for k in ("top_p", "seed") if getattr(request.sampling, k) is not None)}
     facts: dict[str, Any] = {"sent": {**sampling, "max_tokens": options.max_tokens, **(extra or {})}}
-    left_out = sorted(wanted - sampling.keys())
+    left_out = sorted(wanted - sampling.keys() - ({"temperature"} if "do_sample" in sampling else set()))
     if left_out:
         facts["not_sent"] = left_out
     if degraded:
@@ -48,11 +48,14 @@ def build(
 def sampled(request: Request, provider: Provider, omitted: frozenset[str]) -> dict[str, Any]:
     """The sampling parameters that this provider and model accept."""
     asked = request.sampling
-    temperature = asked.temperature
-    if temperature == 0 and not provider.greedy:
+    temperature: float | None = asked.temperature
+    flagged: dict[str, Any] = {}
+    if temperature == 0 and provider.greedy == "smallest":
         temperature = SMALLEST_TEMPERATURE
+    if temperature == 0 and provider.greedy == "flag":
+        temperature, flagged = None, {"do_sample": False}
     given = {"temperature": temperature, "top_p": asked.top_p, "seed": asked.seed if provider.seed else None}
-    return {key: value for key, value in given.items() if value is not None and key not in omitted}
+    return flagged | {key: value for key, value in given.items() if value is not None and key not in omitted}
 
 
 def message_out(message: Message, *, strict: bool) -> dict[str, Any]:

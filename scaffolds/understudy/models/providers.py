@@ -30,8 +30,8 @@ class Provider:
     """Cuts a prompt that is too long and says nothing, so every completion is checked for it."""
     limit_field: str = "max_tokens"
     seed: bool = True
-    greedy: bool = True
-    """Accepts temperature 0; where not, the smallest accepted value is sent."""
+    greedy: Literal["zero", "smallest", "flag"] = "zero"
+    """How greedy is said: temperature 0; the smallest value above it; or `do_sample` false without a temperature."""
     unsampled: tuple[str, ...] = ()
     """Regular expressions of models that refuse temperature, top_p and seed."""
     tool_choice: Literal["full", "words", "auto", "none"] = "full"
@@ -133,6 +133,7 @@ _TABLE = (
         needs_key=True,
         priced_as="zai",
         seed=False,
+        greedy="flag",
         tool_choice="auto",
     ),
     Provider(
@@ -143,7 +144,7 @@ _TABLE = (
         needs_key=True,
         priced_as="minimax",
         seed=False,
-        greedy=False,
+        greedy="smallest",
         tool_choice="auto",
         extra={"reasoning_split": True},
     ),

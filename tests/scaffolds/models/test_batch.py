@@ -151,6 +151,18 @@ async def test_when_the_one_who_asks_leaves_another_goes_on_asking() -> None:
     assert got == ["re: b"]
 
 
+async def test_a_network_that_fails_for_a_while_does_not_lose_a_batch() -> None:
+    server, failures = OpenAI(looks=1), iter(range(3))
+
+    async def flaky(heard: Heard, stream: anyio.abc.ByteStream) -> None:
+        if heard.method == "GET" and next(failures, None) is not None:
+            return  # hangs up
+        await server(heard, stream)
+
+    async with batching(flaky) as (model, _):
+        assert (await model.generate(asking("a"))).text == "re: a"
+
+
 async def test_a_process_that_is_started_again_collects_what_was_paid_for(tmp_path: Path) -> None:
     path, server = tmp_path / "deep" / "batches.jsonl", OpenAI(looks=10_000)
     async with batching(server, register=Register(path)) as (model, stage):

@@ -124,6 +124,13 @@ def test_minimax_takes_no_temperature_of_zero() -> None:
     assert body("minimax", asking())["temperature"] == 0.01
 
 
+def test_zai_is_told_to_be_greedy_by_a_flag() -> None:
+    greedy, drawn = body("zai", asking()), body("zai", asking(temperature=0.7))
+    assert ("temperature" in greedy, greedy["do_sample"]) == (False, False)
+    assert "not_sent" not in greedy["facts"]
+    assert (drawn["temperature"], "do_sample" in drawn) == (0.7, False)
+
+
 @pytest.mark.parametrize(
     ("provider", "choice", "expected", "offered"),
     [
