@@ -125,9 +125,9 @@ class Plan:
     seed: int = 0
 
 
-CHATS = 144_000
+CHATS = 96_000
 PLANS = {
-    "nano": Plan(shape="nano", tokens=7, decay=3.5, rate=3e-3, batch=2048),
+    "nano": Plan(shape="nano", tokens=5, decay=2.5, rate=3e-3, batch=2048),
     "ref": Plan(shape="ref", tokens=19, decay=7, rate=2.5e-3, batch=2048, workers=2),
 }
 
