@@ -145,8 +145,9 @@ def split_by_cluster(samples: Sequence[Sample], split: Split) -> tuple[Sample, .
     """Split by a hash of the cluster, so that the samples of a cluster never stand on both sides."""
     if split == "all":
         return tuple(samples)
-    return tuple(sample for sample in samples if _in_dev(sample.cluster) == (split == "dev"))
+    return tuple(sample for sample in samples if in_dev(sample.cluster) == (split == "dev"))
 
 
-def _in_dev(cluster: str) -> bool:
+def in_dev(cluster: str) -> bool:
+    """Whether a cluster's samples are for choosing, not for reporting."""
     return int.from_bytes(hashlib.sha256(f"split/{cluster}".encode()).digest()[:4], "big") < DEV_SHARE * 2**32

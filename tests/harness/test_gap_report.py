@@ -382,3 +382,15 @@ def test_the_table_of_the_page_has_a_heading_for_every_cell(tmp_path: Path) -> N
     table = table[: table.index("</table>")]
 
     assert table.count("<th>") * (table.count("<tr>") - 1) == table.count("<td>")
+
+
+def test_a_budget_buys_the_arm_that_was_best_on_other_clusters(tmp_path: Path) -> None:
+    write_run(tmp_path, 400, epochs=1)
+
+    analysis = analyzed(tmp_path)
+    found = as_data(analysis)["benchmarks"][0]
+    kinds = {arm["id"]: arm["kind"] for arm in found["arms"]}
+
+    assert [kinds[point["arm"]] for point in found["budgets"]][:3] == ["L", "S", "C"]
+    assert [point["usd"] for point in found["budgets"]] == sorted(point["usd"] for point in found["budgets"])
+    assert "What a budget buys" in write_page(analysis).read_text()

@@ -4,6 +4,7 @@ from typing import Any
 
 from understudy_harness import stats
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast, Repeats
+from understudy_harness.budgets import curve
 from understudy_harness.news import about_benchmark, about_run
 
 
@@ -31,6 +32,7 @@ def _benchmark(result: BenchmarkResult, timing: bool) -> dict[str, Any]:
             {"arm": point.name, "cost": point.cost, "score": point.score, "significant": point.significant}
             for point in result.frontier
         ],
+        "budgets": [{"usd": point.budget, "arm": point.name, "score": point.score} for point in curve(result)],
         "bad_news": list(about_benchmark(result)),
     }
 

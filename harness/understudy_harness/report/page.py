@@ -9,11 +9,12 @@ import numpy as np
 
 from understudy_harness import news, stats
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
+from understudy_harness.budgets import curve
 from understudy_harness.report import figures, provenance_view, transcripts
 from understudy_harness.report.cost import per_solved
 from understudy_harness.report.shell import embed, page
 from understudy_harness.report.terminal import share_of_gap
-from understudy_harness.wording import count, interval, p_value, percent, points, seconds
+from understudy_harness.wording import count, interval, money, p_value, percent, points, seconds
 
 MOST_GRID_BYTES = 1_200_000
 PAGE = "report.html"
@@ -119,6 +120,7 @@ def _benchmark(index: int, result: BenchmarkResult) -> Iterator[str]:
         yield "discs carry the scaffold, crosses are controls. Lines through them are 95 % intervals. The dotted chord "
         yield "is what sending samples to the large model at random gives; the gray steps are the frontier."
         yield "</figcaption></figure>"
+    yield from _budgets(result)
     yield f'<h3>Every arm</h3><div class="scroll">{_table(result)}</div>'
     yield from _churn(result)
     sentences = news.about_benchmark(result)
@@ -265,6 +267,20 @@ def _row(arm: ArmResult, contrast: Contrast | None) -> str:
 
 def _shares(found: stats.Interval) -> str:
     return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
+
+
+def _budgets(result: BenchmarkResult) -> Iterator[str]:
+    points = curve(result)
+    if not points:
+        return
+    names = {arm.id: arm.label for arm in result.arms}
+    yield '<h3>What a budget buys</h3><div class="scroll"><table><thead><tr><th>best arm</th><th>for up to</th>'
+    yield "<th>score</th></tr></thead><tbody>"
+    for point in points:
+        yield f"<tr><td><code>{escape(names[point.name])}</code></td><td>{money(point.budget)}</td>"
+        yield f"<td>{percent(point.score)}</td></tr>"
+    yield '</tbody></table></div><p class="note">Per sample. Arms are chosen on 30 % of the clusters and scored on the '
+    yield "others, so that luck in choosing does not count.</p>"
 
 
 def _churn(result: BenchmarkResult) -> Iterator[str]:
