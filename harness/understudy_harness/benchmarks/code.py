@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from understudy.answer import Answer
+from understudy.errors import ServerError
 from understudy.problem import Tests
 from understudy_harness.sample import Grade, Grader, Sample
 
@@ -35,7 +36,11 @@ def hidden_tests(
 
 
 async def grade_code(sample: Sample, answer: Answer, grader: Grader) -> Grade:
-    """Run a sample's hidden tests on the files of an answer; an answer without code is malformed and nothing runs."""
+    """Run a sample's hidden tests on the files of an answer; an answer without code is malformed and nothing runs.
+
+    Raises:
+        ServerError: The grading server failed or found no test to run, which says nothing about the answer.
+    """
     if not any(text.strip() for text in answer.files.values()):
         return Grade(score=0.0, word="malformed", detail="The reply holds no code.")
     hidden = sample.hidden
@@ -46,4 +51,7 @@ async def grade_code(sample: Sample, answer: Answer, grader: Grader) -> Grade:
         timeout_s=hidden["timeout_s"],
         values=hidden["values"],
     )
-    return await grader.grade(sample, answer, tests)
+    grade = await grader.grade(sample, answer, tests)
+    if grade.word == "no_tests":
+        raise ServerError(f"The grading server found no test of {sample.id!r} to run.", server="grader")
+    return grade

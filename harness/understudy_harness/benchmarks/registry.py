@@ -48,9 +48,6 @@ KNOWN: dict[str, Entry] = {
     "mbpp-sanitized": Entry("mbpp:open_mbpp", "427 of them, checked by hand.", "mbpp/sanitized-mbpp.json"),
     "mbpp+": Entry("mbpp:open_mbpp", "378 of them with EvalPlus' inputs.", "mbpp/MbppPlus-OriginFmt.jsonl.gz"),
     "polyglot": Entry("polyglot:open_polyglot", "Aider's Python exercises; the loop sees the tests.", "polyglot"),
-    "polyglot-javascript": Entry("polyglot:open_polyglot", "The JavaScript ones; needs jest.", "polyglot"),
-    "polyglot-go": Entry("polyglot:open_polyglot", "The Go ones; needs go.", "polyglot"),
-    "polyglot-rust": Entry("polyglot:open_polyglot", "The Rust ones without crates; needs cargo.", "polyglot"),
     "libraries": Entry(
         "libraries:open_libraries", "What changed in a package: libraries:PACKAGE=OLD,NEW.", needs_path=True
     ),

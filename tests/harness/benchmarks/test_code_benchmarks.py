@@ -14,7 +14,7 @@ from understudy.reply import answer_from_text
 from understudy_harness.benchmarks import open_benchmark
 from understudy_harness.benchmarks.examples import Example, examples, examples_source
 from understudy_harness.benchmarks.mbpp import asserts_source, borrowed_imports, candidate_names, script_source
-from understudy_harness.errors import BenchmarkError, Missing
+from understudy_harness.errors import BenchmarkError
 
 FIXTURES = Path(os.environ.get("UNDERSTUDY_FIXTURES", Path(__file__).parents[3].parent / "shared/data/fixtures"))
 ORIGINAL = {
@@ -207,14 +207,6 @@ def test_a_polyglot_exercise_shows_the_stub_and_its_tests(tmp_path: Path) -> Non
     assert sample.problem.reply.path == "two.py"
     assert "def two():" in sample.problem.messages[0].content
     assert "SECRET" not in repr(sample)
-
-
-def test_a_language_without_its_tool_chain_is_refused_with_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Missing, match="no 'cargo' on PATH"):
-        open_benchmark(f"polyglot-rust:{tmp_path}")
 
 
 def test_a_folder_that_is_no_checkout_of_polyglot_is_said(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from understudy.answer import Answer
+from understudy.errors import ServerError
 from understudy.reply import answer_from_text
 from understudy.servers import connect
 from understudy_harness.benchmarks import open_benchmark
@@ -68,3 +71,13 @@ async def test_reference_programs_of_the_bundled_family_pass_and_their_neighbors
             wrong = answer_from_text(programs[other.id], sample.problem)
             assert (await benchmark.grade(sample, right, grader)).score == 1.0
             assert (await benchmark.grade(sample, wrong, grader)).score == 0.0
+
+
+async def test_tests_that_the_server_does_not_find_are_an_error_and_no_wrong_answer(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps({"prompt": "Write f.", "tests": {"notes.txt": "nothing here"}}), encoding="utf-8")
+    benchmark = open_benchmark(str(path))
+    (sample,) = benchmark.samples("all")
+    async with a_grader() as grader:
+        with pytest.raises(ServerError):
+            await benchmark.grade(sample, Answer(files={"solution.py": "def f(): ..."}), grader)
