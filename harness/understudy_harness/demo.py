@@ -14,7 +14,7 @@ ONE_MORE = "Direct(temperature=0.8)"  # another draw without the scaffold: what 
 FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("fixture-sums", "Think()", ONE_MORE),
     ("fixture-facts", "Docs()", "Docs()@fixture-facts-decoy"),
-    # The small model was hardly trained to read what failed, so it does better by trying afresh, and needs many tries.
+    # Reading what failed helps these models less than trying afresh: docs/results/2026-11-22-fixture-training.md.
     ("fixture-functions", "Retry(tries=10, show='nothing', stale=0)", ONE_MORE),
 )
 """Benchmark, scaffold, control."""
