@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import anyio
 import click
 
+from understudy_servers.oauth import ResourceServer
+
 if TYPE_CHECKING:
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_REQUEST = 4 * 1024 * 1024
 DEFAULT_MAX_SESSIONS = 1_000
 DEFAULT_SESSION_IDLE = 30 * 60.0
+BACKLOG = 128
 GRACE_SECONDS = (
     0.2  # for requests in flight when a signal comes; with uvicorn's 0.1 s ticks the whole end stays under 0.5 s
 )
@@ -72,9 +75,15 @@ class Transport:
     max_request: int = DEFAULT_MAX_REQUEST
     max_sessions: int = DEFAULT_MAX_SESSIONS
     session_idle: float = DEFAULT_SESSION_IDLE
+    oauth: ResourceServer | None = None
 
     def __post_init__(self) -> None:
-        if self.address is not None and self.token is None and not is_loopback(self.address[0]):
+        if self.oauth is not None and self.token is not None:
+            raise ValueError(
+                "Both a bearer token and OAuth were given. Keep one: unset UNDERSTUDY_TOKEN, or --oauth-…."
+            )
+        guarded = self.token is not None or self.oauth is not None
+        if self.address is not None and not guarded and not is_loopback(self.address[0]):
             raise ValueError(
                 f"{self.address[0]!r} can be reached from other machines, so a token is needed. "
                 "Pass --token-file FILE or set UNDERSTUDY_TOKEN, or bind to 127.0.0.1."
@@ -120,6 +129,10 @@ def transport_options(command: Command) -> Command:
         max_request: int,
         max_sessions: int,
         session_idle: float,
+        oauth_issuer: str | None,
+        oauth_resource: str | None,
+        oauth_introspection: str | None,
+        oauth_scope: tuple[str, ...],
         **kwargs: Any,
     ) -> Any:
         try:
@@ -131,6 +144,7 @@ def transport_options(command: Command) -> Command:
                 max_request=max_request,
                 max_sessions=max_sessions,
                 session_idle=session_idle,
+                oauth=read_oauth(oauth_issuer, oauth_resource, oauth_introspection, oauth_scope),
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from None
@@ -174,7 +188,26 @@ TRANSPORT_OPTIONS = (
         show_default=True,
         help="Seconds after which an idle HTTP session is closed.",
     ),
+    click.option("--oauth-issuer", metavar="URL", help="Accept tokens of this OAuth authorization server."),
+    click.option("--oauth-resource", metavar="URL", help="This server's own URL, for which tokens are issued."),
+    click.option("--oauth-introspection", metavar="URL", help="The issuer's endpoint that says if a token is active."),
+    click.option("--oauth-scope", multiple=True, metavar="NAME", help="Scope a token must hold. Repeatable."),
 )
+
+
+def read_oauth(
+    issuer: str | None, resource: str | None, introspection: str | None, scopes: tuple[str, ...]
+) -> ResourceServer | None:
+    """Make the resource-server settings of the options: all three addresses, or none.
+
+    Raises:
+        ValueError: some are missing, or would send tokens in the clear.
+    """
+    if issuer is None and resource is None and introspection is None:
+        return None
+    if issuer is None or resource is None or introspection is None:
+        raise ValueError("OAuth needs --oauth-issuer, --oauth-resource and --oauth-introspection together.")
+    return ResourceServer(issuer=issuer, resource=resource, introspection=introspection, scopes=scopes)
 
 
 def read_token(path: Path | None) -> str | None:
@@ -220,6 +253,7 @@ def listening(address: tuple[str, int]) -> Generator[socket.socket]:
         sock = socket.socket(family, kind, proto)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(where)
+        sock.listen(BACKLOG)  # whoever reads the line that says where may connect at once
     except OSError as error:
         raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.") from error
     with sock:
@@ -233,6 +267,7 @@ async def serve_http(server: MCPApplication, transport: Transport, sock: socket.
     from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  as above
 
     from understudy_servers.gate import gated  # noqa: PLC0415  as above
+    from understudy_servers.introspection import Introspection, auth_settings  # noqa: PLC0415  as above
     from understudy_servers.stdio import stop_on_signal  # noqa: PLC0415  as above
 
     class Serving(uvicorn.Server):
@@ -241,8 +276,12 @@ async def serve_http(server: MCPApplication, transport: Transport, sock: socket.
             yield
 
     host, port = sock.getsockname()[:2]
-    app = server.streamable_http_app(
+    # `MCPServer` takes OAuth settings in its constructor only; the server inside it takes them here.
+    low_level: Any = getattr(server, "_lowlevel_server", server)
+    app: Starlette = low_level.streamable_http_app(
         host=host,
+        auth=auth_settings(transport.oauth) if transport.oauth else None,
+        token_verifier=Introspection(transport.oauth) if transport.oauth else None,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the gate does it
         max_request_body_size=transport.max_request,
         session_idle_timeout=transport.session_idle,
