@@ -19,6 +19,7 @@ from understudy.budget import TokenPrice
 from understudy.errors import SpecError
 from understudy.models.naming import BATCH, Spec, parse_spec
 from understudy.models.providers import PROVIDERS
+from understudy.models.replay import which
 
 FREE_SCHEMES = ("gguf", "fixture", "scripted")
 VARIABLE = "UNDERSTUDY_PRICES"
@@ -65,7 +66,8 @@ def price_of(
     day = (when or datetime.now(UTC)).date()
     rows = tuple(overrides) if overrides is not None else (*user_overrides(os.environ.get(VARIABLE)), *OVERRIDES)
     if name.startswith("replay:"):
-        return _recorded(Path(name.removeprefix("replay:")), day, rows)
+        path, recorded = which(name.removeprefix("replay:"))
+        return _priced(recorded, day, rows) if recorded else _recorded(path, day, rows)
     return _priced(name, day, rows)
 
 

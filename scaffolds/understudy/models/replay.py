@@ -1,6 +1,6 @@
 """Record what a model answers, and replay it later without the model.
 
-A recording is JSON lines: the request's hash, how often that request had come before, the request, the completion. The
+A recording is JSON lines: the model, the request's hash, how often it had come before, the request, the completion. The
 same requests give the same completions in the same order; a request that was not recorded is an error, never a guess.
 """
 
@@ -32,6 +32,12 @@ def completion_from(row: Mapping[str, Any]) -> Completion:
     return Completion(**given)
 
 
+def which(rest: str) -> tuple[Path, str | None]:
+    """Split `FILE#MODEL`; a file whose own name holds the mark is that file."""
+    file, mark, model = rest.partition("#")
+    return (Path(file), model) if mark and not Path(rest).exists() else (Path(rest), None)
+
+
 class Recording:
     """A model that writes down every completion of another one before handing it on."""
 
@@ -39,7 +45,7 @@ class Recording:
         self._model, self.path = model, path
         self._seen: Counter[str] = Counter()
         if path.exists():
-            self._seen.update(row["request_hash"] for row in _rows(path))
+            self._seen.update(row["request_hash"] for row in _rows(path) if row["model"] == model.name)
 
     @property
     def name(self) -> str:
@@ -76,17 +82,27 @@ class Recording:
 class Replay:
     """A model that answers from a recording."""
 
-    def __init__(self, path: Path, *, name: str | None = None) -> None:
+    def __init__(self, path: Path, *, model: str | None = None, name: str | None = None) -> None:
         """Read the recording.
 
+        Args:
+            path: The file.
+            model: Which of the recorded models; may be left out where there is one.
+            name: The spec.
+
         Raises:
-            SpecError: There is no such file, or a line of it is broken.
+            SpecError: There is no such file, a line of it is broken, or it does not say which model is meant.
         """
-        self._name = name or f"replay:{path}"
+        self._name = name or f"replay:{path}" + (f"#{model}" if model else "")
         self.path = path
+        rows = _rows(path)
+        recorded = sorted({row["model"] for row in rows})
+        if (len(recorded) > 1 and model is None) or (model is not None and model not in recorded):
+            raise SpecError(f"{str(path)!r} holds {', '.join(recorded) or 'nothing'}. Write replay:{path}#MODEL.")
         self._kept: dict[tuple[str, int], Completion] = {}
-        for row in _rows(path):
-            self._kept[row["request_hash"], int(row["ordinal"])] = completion_from(row["completion"])
+        for row in rows:
+            if model in (None, row["model"]):
+                self._kept[row["request_hash"], row["ordinal"]] = completion_from(row["completion"])
         self._seen: Counter[str] = Counter()
 
     @property
@@ -126,7 +142,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
             completion_from(row["completion"])
-            rows.append({**row, "request_hash": str(row["request_hash"]), "ordinal": int(row["ordinal"])})
+            named = {"request_hash": str(row["request_hash"]), "model": str(row.get("model", ""))}
+            rows.append({**row, **named, "ordinal": int(row["ordinal"])})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpecError(
                 f"Line {number} of {str(path)!r} is no recorded completion ({type(error).__name__}: {error}). Delete "

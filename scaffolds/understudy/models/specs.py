@@ -11,7 +11,7 @@ from understudy.errors import MissingKey, SpecError
 from understudy.model import Model
 from understudy.models.naming import BATCH, Spec, parse_spec
 from understudy.models.providers import PLAIN, PROVIDERS, Provider
-from understudy.models.replay import Recording, Replay
+from understudy.models.replay import Recording, Replay, which
 
 if TYPE_CHECKING:
     from understudy.models.wire import Endpoint, Patience
@@ -48,7 +48,8 @@ def model_from(
     """
     parsed = parse_spec(spec)
     if parsed.scheme == "replay":
-        return Replay(Path(parsed.rest), name=parsed.text)
+        path, recorded = which(parsed.rest)
+        return Replay(path, model=recorded, name=parsed.text)
     if parsed.scheme in IN_PROCESS:
         made = import_module(IN_PROCESS[parsed.scheme]).model_from_spec(parsed.text)
         assert isinstance(made, Model)

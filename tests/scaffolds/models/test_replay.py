@@ -19,10 +19,8 @@ def asking(text: str, seed: int | None = None) -> Request:
 class Counting:
     """A model that never says the same twice."""
 
-    name = "openai:gpt-5"
-
     def __init__(self) -> None:
-        self.count = 0
+        self.name, self.count = "openai:gpt-5", 0
 
     async def generate(self, request: Request) -> Completion:
         self.count += 1
@@ -63,6 +61,21 @@ async def test_a_recording_that_is_continued_counts_on(tmp_path: Path) -> None:
     await Recording(later, path).generate(asking("a"))
     replay = model_from(f"replay:{path}")
     assert [(await replay.generate(asking("a"))).text for _ in range(2)] == ["a 1", "a 6"]
+
+
+async def test_two_models_in_one_file_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    first, second = Counting(), Counting()
+    second.name, second.count = "anthropic:claude-opus-5-5", 10
+    for model in (first, second):
+        await Recording(model, path).generate(asking("a"))
+    with pytest.raises(SpecError, match=r"holds anthropic:claude-opus-5-5, openai:gpt-5\. Write replay:"):
+        model_from(f"replay:{path}")
+    replay = model_from(f"replay:{path}#anthropic:claude-opus-5-5")
+    assert (await replay.generate(asking("a"))).text == "a 11"
+    assert price_of(replay.name) == price_of("anthropic:claude-opus-5-5")
+    with pytest.raises(SpecError, match="Write replay:"):
+        model_from(f"replay:{path}#nobody")
 
 
 async def test_a_replay_costs_what_the_recorded_model_costs(tmp_path: Path) -> None:
