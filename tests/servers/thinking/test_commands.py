@@ -14,7 +14,7 @@ from understudy_servers.thinking.commands import serve, think
 from understudy_servers.thinking.export import CannotImport, as_json, imported
 from understudy_servers.thinking.store import Store
 from understudy_servers.thinking.thought import Thought
-from understudy_servers.thinking.watch import tree
+from understudy_servers.thinking.watch import follow, tree
 
 CHAIN = [
     Thought(text="Given 3 boxes\nof 4 eggs.", number=1, total=3, more=True, at=1.0),
@@ -151,6 +151,20 @@ def test_watch_shows_thoughts_as_they_are_written_until_the_chain_ends(store: St
         store.append("live", Thought(text="[bold]60 km[/bold]", number=2, total=2, more=False, at=10.0))
         assert process.stdout.read() == "2/2 [bold]60 km[/bold]\n"
         assert process.wait(10) == 0
+
+
+def test_a_terminal_shows_the_latest_session_as_a_tree(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    looks: list[float] = []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        store.append("later", Thought(text="Given a train.", number=len(looks), total=2, more=len(looks) < 2, at=9.0))
+        os.utime(store.path("eggs"), (1, 1))
+
+    store.append("eggs", Thought(text="More eggs?", number=6, total=9, more=True, at=6.0))
+    follow(store, None, until_end=True, terminal=True, pause=pause)
+    assert "2 thoughts" in capsys.readouterr().out
+    assert len(looks) == 2
 
 
 def test_the_tree_hangs_branches_on_their_thought() -> None:

@@ -106,6 +106,29 @@ async def test_lite_lists_the_thought_alone_and_still_takes_every_argument() -> 
         assert (await think(client, "Given 3 eggs.", thought_number="2/7"))["totalThoughts"] == 7
 
 
+async def test_a_thought_that_cannot_be_stored_is_refused_in_words_and_not_counted(tmp_path: Any) -> None:
+    store = Store(tmp_path).prepare()
+    store.path("s").symlink_to(tmp_path / "elsewhere")
+    async with Client(build_server(Shelf(clock=lambda: 1.0, store=store)), mode="legacy") as client:
+        result = await client.call_tool("sequentialthinking", {"thought": "Given 3 eggs.", "sessionId": "s"})
+        assert result.is_error
+        assert isinstance(result.content[0], TextContent)
+        assert "so it was not kept" in result.content[0].text
+        store.path("s").unlink()
+        assert (await think(client, "Given 3 eggs.", sessionId="s"))["thoughtHistoryLength"] == 1
+
+
+async def test_each_thought_is_one_short_line_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    for compat in (False, True):
+        async with Client(build_server(surface=Surface(log=True, compat=compat)), mode="legacy") as client:
+            fields = {"thoughtNumber": 1, "totalThoughts": 3, "nextThoughtNeeded": True}
+            result = await client.call_tool("sequentialthinking", {"thought": "a\nb " * 10_000, **fields})
+            assert not result.is_error
+        (line,) = capfd.readouterr().err.splitlines()
+        assert line.startswith("1/3 a b a b")
+        assert len(line) == 200
+
+
 async def test_a_megabyte_is_stored_and_read_back() -> None:
     text = "x" * 1_000_000
     async with Client(build_server(), mode="legacy") as client:
