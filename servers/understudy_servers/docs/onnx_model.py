@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy_servers.docs.embedding import EmbedderUnavailable
-from understudy_servers.docs.vectors import cosines, model_inputs, pooled
+from understudy_servers.docs.vectors import cosines, import_numpy, model_inputs, pooled
 
 MAX_WORD_PIECES = 256  # the model's own limit
 MIN_COSINE = 0.98
@@ -30,6 +30,7 @@ class OnnxModel:
 
     def __init__(self, folder: Path) -> None:
         try:
+            import_numpy()
             # the docs extra; a fifth of a second
             import onnxruntime  # noqa: PLC0415
             from tokenizers import Tokenizer  # noqa: PLC0415

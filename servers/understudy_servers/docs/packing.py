@@ -11,7 +11,7 @@ from understudy_servers.docs.words import count_tokens
 MAX_SNIPPETS = 5
 SNIPPET_TOKENS = 600
 SECOND_SECTION = 0.6  # a second section of a page is shown when it scores at least this share of the page's best
-MAX_CANDIDATES = 60
+MAX_CANDIDATES = 20  # pages; four replies of five
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 A blob is a unit vector in little-endian float16: 768 bytes for 384 dimensions, and exact to three decimals of cosine.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -10,10 +11,18 @@ from typing import Any
 
 @cache
 def _np() -> Any:
+    # one thread: for a scan of some megabytes, waking and joining others costs far more than it saves
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
     # part of the `docs` extra, and a tenth of a second to import
     import numpy  # noqa: PLC0415
 
     return numpy
+
+
+def import_numpy() -> None:
+    """Import numpy with one thread, before another library imports it with all."""
+    _np()
 
 
 def to_blobs(rows: Any) -> list[bytes]:

@@ -1,0 +1,215 @@
+"""How fast the docs server starts and answers, beside the floor of a bare MCP server in the same run.
+
+    python tests/benchmarks/bench_docs_speed.py [--python .venv] [--rounds 10]
+
+Times are wall-clock and so say as much about the machine's load, which is printed; ratios to the floor do not.
+"""
+
+import argparse
+import os
+import statistics
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+from mcp import Client, StdioServerParameters
+
+from understudy_servers.docs.addable import folder_source
+from understudy_servers.docs.building import InlineBuilder
+from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.dense import LocalDense
+from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.embed_work import prepare
+from understudy_servers.docs.embedding import embedder_spec, model_folder, open_embedder
+from understudy_servers.docs.project import Project
+from understudy_servers.docs.reply import pack
+from understudy_servers.docs.store import Store
+from understudy_servers.docs.vector_index import complete, save
+from understudy_servers.docs.words import count_tokens
+
+BARE = "from mcp.server.mcpserver import MCPServer\nMCPServer('bare').run()\n"
+SERVE = "from understudy_harness.cli import main\nmain()\n"
+CHUNKS = 27_000
+UNIT = struct.pack("<384e", *[384**-0.5] * 384)
+QUESTIONS = (
+    "how do I validate an email field",
+    "BaseModel.model_dump",
+    "serialize a model to json without unset fields",
+    "custom validator that runs before parsing",
+    "what does strict mode change",
+    "configure aliases for field names",
+    "generate a JSON schema",
+    "discriminated union of models",
+)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return a percentile by the nearest rank."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+async def greet(parameters: StdioServerParameters) -> float:
+    """Return the seconds from start to the answer of `initialize`."""
+    started = time.perf_counter()
+    async with Client(parameters, mode="legacy"):
+        return time.perf_counter() - started
+
+
+async def first_answer(parameters: StdioServerParameters) -> tuple[float, bool]:
+    """Return the seconds from start to the first hybrid answer, and whether it was one."""
+    started = time.perf_counter()
+    async with Client(parameters, mode="legacy") as client:
+        await client.list_tools()
+        result = await client.call_tool("query-docs", {"libraryId": "pydantic", "query": QUESTIONS[0]})
+        content = result.structured_content or {}
+        return time.perf_counter() - started, content.get("vectors") == "ready"
+
+
+def fill(store: Store, model: str, package: list[Chunk]) -> None:
+    """Index 27,000 chunks of real text with made-up vectors: their values do not change what a search costs."""
+    chunks = [
+        Chunk(
+            kind=one.kind,
+            title=f"{one.title}{copy}",
+            text=one.text,
+            source=one.source,
+            page=f"{one.page}{copy}",
+            parent="p",
+        )
+        for copy in range(CHUNKS // len(package) + 1)
+        for one in package
+    ][:CHUNKS]
+    source = folder_source(store.home, "large")
+    version = store.publish(source, chunks, fingerprint="x")
+    with store.reading() as connection:
+        hashes = [row[0] for row in connection.execute("SELECT DISTINCT hash FROM chunk WHERE version = ?", (version,))]
+    save(store, model, [(hashed, UNIT) for hashed in hashes])
+    complete(store, version, model)
+
+
+def timed(work: Callable[[], object], rounds: int) -> list[float]:
+    """Return the seconds of each round."""
+    found = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - started)
+    return found
+
+
+def memory() -> float:
+    """Return this process's resident megabytes, on Linux."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1_000
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def start_up(home: Path, python: Path, rounds: int) -> None:
+    """Measure initialize against the floor, and the first hybrid answer."""
+    arguments = ["-c", SERVE, "serve", "docs", "--home", str(home), "--python", str(python)]
+    ours = StdioServerParameters(command=sys.executable, args=arguments)
+    bare = StdioServerParameters(command=sys.executable, args=["-c", BARE])
+    ours_seconds, bare_seconds = [], []
+    for _ in range(rounds):  # in turn, so that load hits both
+        bare_seconds.append(anyio.run(greet, bare))
+        ours_seconds.append(anyio.run(greet, ours))
+    ratio = statistics.median(ours_seconds) / statistics.median(bare_seconds)
+    say(
+        f"initialize: p50 {statistics.median(ours_seconds):.2f} s, p95 {percentile(ours_seconds, 0.95):.2f} s (bar 0.8)"
+    )
+    say(f"  a bare MCP server: p50 {statistics.median(bare_seconds):.2f} s; ratio {ratio:.2f}")
+    answers = [anyio.run(first_answer, ours) for _ in range(max(rounds // 3, 2))]
+    hybrid = sum(1 for _, ready in answers if ready)
+    times = [seconds for seconds, _ in answers]
+    say(f"first answer: p50 {statistics.median(times):.2f} s (bar 1.2), hybrid {hybrid}/{len(answers)}")
+    say(f"  ratio to the bare server's initialize {statistics.median(times) / statistics.median(bare_seconds):.2f}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", type=Path, default=Path(sys.prefix))
+    parser.add_argument("--rounds", type=int, default=10)
+    options = parser.parse_args()
+    spec = embedder_spec("")
+    if spec is None:
+        sys.stderr.write("This benchmark needs the docs extra: pip install 'understudy[docs]'.\n")
+        return 3
+    say(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        prepare(model_folder(spec, home)).communicate()
+        store = Store(home)
+        desk = Desk(
+            store, Project(pythons=[options.python], environ={}), InlineBuilder(store), dense=LocalDense(store, spec)
+        )
+        desk.libraries()
+        started, cpu = time.perf_counter(), time.process_time()
+        library, number = desk.locate("pydantic")
+        desk.wait(library, number)
+        desk.ask(library, number, QUESTIONS[0])
+        spent = time.process_time() - cpu
+        say(f"pydantic searchable: {time.perf_counter() - started:.2f} s, of which CPU {spent:.2f} s (bar 2)")
+        version = desk.store.versions("/pypi/pydantic")[0]
+        with store.reading() as connection:
+            rows = connection.execute("SELECT * FROM chunk WHERE version = ?", (version.id,)).fetchall()
+        package = [
+            Chunk(kind=row["kind"], title=row["title"], text=row["text"], source=row["source"], page=row["page"])
+            for row in rows
+        ]
+        embed(store, home, package, version.id)
+        fill(store, spec.name, package)
+        warm(desk, options.rounds)
+        start_up(home, options.python, options.rounds)
+        store.close()
+    return 0
+
+
+def embed(store: Store, home: Path, package: list[Chunk], version: int) -> None:
+    """Embed part of a package for throughput; give the rest any vector, so that answers are hybrid."""
+    spec = embedder_spec("")
+    assert spec is not None
+    model = open_embedder(spec, home)
+    texts = [f"pydantic | {one.title}\n{one.text}" for one in package[::7]][:160]
+    started, cpu = time.perf_counter(), time.process_time()
+    model.embed(texts)
+    wall, spent = time.perf_counter() - started, time.process_time() - cpu
+    say(f"int8 embedding: {len(texts) / wall:.0f} chunks/s of wall, {len(texts) / spent:.0f} chunks/s of CPU (bar 40)")
+    with store.reading() as connection:
+        hashes = [row[0] for row in connection.execute("SELECT DISTINCT hash FROM chunk WHERE version = ?", (version,))]
+    save(store, spec.name, [(hashed, UNIT) for hashed in hashes])
+    complete(store, version, spec.name)
+
+
+def warm(desk: Desk, rounds: int) -> None:
+    """Measure questions to a warm desk on 27,000 chunks, and the sizes of its replies."""
+    library, number = desk.locate("large")
+    secret = desk.store.setting("secret")
+    sizes: list[float] = []
+
+    def ask(question: str) -> None:
+        found = desk.ask(library, number, question)
+        assert found.vectors == "ready"
+        text, _ = pack(found, query=question, tokens=2_000, page=1, secret=secret)
+        sizes.append(count_tokens(text))
+
+    ask(QUESTIONS[0])
+    cpu = time.process_time()
+    seconds = [spent for question in QUESTIONS for spent in timed(lambda: ask(question), rounds)]  # noqa: B023  run at once
+    used = (time.process_time() - cpu) / len(seconds)
+    say(f"warm question, 27,000 chunks: p50 {1_000 * statistics.median(seconds):.1f} ms (bar 15)")
+    say(f"  p95 {1_000 * percentile(seconds, 0.95):.1f} ms (bar 40), CPU {1_000 * used:.1f} ms")
+    say(f"reply: median {statistics.median(sizes):.0f} tokens (bar 1500), largest {max(sizes):.0f} (cap 2000)")
+    say(f"resident memory with model, matrix and index: {memory():.0f} MB (bar 250)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
