@@ -119,7 +119,11 @@ class Foreman:
         try:
             while queue:
                 self._purse.lease()
-                await self._one(queue.popleft(), limits)
+                work = queue.popleft()
+                is_new = work.key not in self._recorder.failed
+                await self._one(work, limits)
+                if is_new and work.key in self._recorder.failed:
+                    queue.append(work)
         except Stopped as error:
             self._fatal.append(error)
             for waiting in queues.values():

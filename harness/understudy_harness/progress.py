@@ -28,6 +28,7 @@ class Lane:
     done: int = 0
     """Rows in the ledger, earlier processes' included."""
     errors: int = 0
+    """Rows that failed and have not been made good."""
     usd: float = 0.0
     fresh: int = 0
     """Rows of this process."""
@@ -73,9 +74,7 @@ class Progress:
         lane = self.lanes[key]
         lane.last = time.monotonic()
         lane.usd += usd
-        if error:
-            lane.errors += 1
-        else:
+        if not error:
             lane.done += 1
             lane.fresh += 1
 

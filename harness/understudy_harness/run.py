@@ -17,7 +17,7 @@ from understudy_harness.cache import CompletionStore, RowCache
 from understudy_harness.doors import Opened, open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, SettingsError, Stopped
 from understudy_harness.journal import Damage
-from understudy_harness.ledger import Ledger, Row
+from understudy_harness.ledger import Ledger, Row, RowKey
 from understudy_harness.progress import REFRESH_S, Progress
 from understudy_harness.row import Outcome, Work, run_row
 from understudy_harness.settings import Loaded, Settings, load, plan_work
@@ -51,7 +51,9 @@ class Recorder:
 
     def __init__(self, ledger: Ledger, store: CompletionStore, header: str, progress: Progress) -> None:
         self.ledger, self.store, self.progress = ledger, store, progress
-        self.fresh = self.errors = 0
+        self.fresh = 0
+        self.failed: set[RowKey] = set()
+        """Rows that gave no answer in this process, and have not been made good."""
         self.last_error = ""
         self.usd = 0.0
         self._header = header
@@ -64,6 +66,7 @@ class Recorder:
             EndpointDown: The same failure has come too often to go on.
         """
         self.usd += outcome.usd
+        failed_before = len(self.failed)
         if outcome.row is not None:
             row = _timed(outcome.row, cache)
             if cache.facts or cache.replayed:
@@ -71,14 +74,17 @@ class Recorder:
                 row = replace(row, facts=facts, replayed=row.replayed or cache.replayed)
             self.ledger.write(row, self._header, outcome.events)
             self.fresh += 1
+            self.failed.discard(work.key)
             self._failing.pop(work.arm.id, None)
         else:
             assert outcome.error is not None
             self.ledger.write_error(outcome.key, self._header, outcome.error, outcome.events)
-            self.errors += 1
+            self.failed.add(work.key)
             self.last_error = str(outcome.error["message"])
         cache.ended(in_ledger=outcome.row is not None)
         self.progress.ended(work.arm.id, usd=outcome.usd, error=outcome.row is None)
+        lane = self.progress.lanes[work.arm.id]
+        lane.errors += len(self.failed) - failed_before
         if outcome.error is not None:
             self._count(work, outcome.error)
 
@@ -151,12 +157,12 @@ async def execute(
             queues = missing(settings, cells, recorder)
             if queues:
                 await (engine or _here)(settings, cells, queues, recorder)
-            if recorder.errors and not ledger.done:
+            if recorder.failed and not ledger.done:
                 raise EndpointDown(f"Every row failed, so there is nothing to report: {recorder.last_error}")
             return Finished(
                 rows=len(ledger.done),
                 fresh=recorder.fresh,
-                errors=recorder.errors,
+                errors=len(recorder.failed),
                 usd=recorder.usd,
                 damage=(*ledger.damage, *store.damage),
             )
@@ -218,7 +224,11 @@ class Crew:
         try:
             while queue:
                 self._purse.lease()
-                await self._one(queue.popleft())
+                work = queue.popleft()
+                is_new = work.key not in self._recorder.failed
+                await self._one(work)
+                if is_new and work.key in self._recorder.failed:
+                    queue.append(work)  # once more at the end: what failed it may have passed by then
         except Stopped as error:  # rows in flight were paid for: let them end
             self._fatal.append(error)
             for waiting in self._queues.values():

@@ -24,8 +24,8 @@ class AnsweringServer:
         self.asked: Counter[str] = Counter()
         self.failing = 0
         """How many of the next calls answer 500."""
-        self.cut = False
-        """Report fewer prompt tokens than the window holds of the prompt, as a server that cut it would."""
+        self.broken = ""
+        """Questions with these words are answered 500."""
         self.lock = threading.Lock()
         owner = self
 
@@ -64,8 +64,8 @@ class AnsweringServer:
     def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer one request."""
         with self.lock:
-            if self.failing:
-                self.failing -= 1
+            if self.failing or (self.broken and self.broken in json.dumps(body)):
+                self.failing = max(self.failing - 1, 0)
                 return 500, {"error": {"message": "out of luck"}}
             if body["model"] not in SKILL:
                 return 404, {"error": {"message": f"model {body['model']!r} not found"}}

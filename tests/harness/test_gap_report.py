@@ -321,6 +321,7 @@ def test_progress_is_plain_lines_where_no_terminal_is() -> None:
         progress.begun("a")
         progress.ended("a", usd=0.5, error=False)
         progress.ended("a", usd=0.0, error=True)
+        progress.lanes["a"].errors = 1
         progress.tick()
 
     assert stream.getvalue().startswith("1/2 rows, after 0 s")

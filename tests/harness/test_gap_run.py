@@ -67,15 +67,29 @@ def test_the_same_command_again_runs_nothing_and_more_epochs_run_only_what_is_ne
     assert kinds(tmp_path / "out")["row"] == 40
 
 
+def test_a_row_that_failed_is_tried_once_more_at_the_end_of_the_run(tmp_path: Path) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 4)
+    with answering() as server:
+        server.failing = 4  # as often as a client tries a call that cost nothing
+        done = gap("run", "--benchmark", sums, "--split", "all", "--concurrency", "1", "--out", tmp_path / "out",
+                   "--local", server.spec("small"), "--scaffold", "Direct(temperature=0.5)")  # fmt: skip
+
+    assert done.exit_code == 0
+    assert "8 rows run." in done.output
+    assert kinds(tmp_path / "out")["error"] == 1
+    assert kinds(tmp_path / "out")["row"] == 8
+
+
 def test_a_failed_row_is_missing_and_the_next_run_makes_it_good(tmp_path: Path) -> None:
     sums = write_sums(tmp_path / "sums.jsonl", 4)
     words = ["run", "--benchmark", str(sums), "--split", "all", "--concurrency", "1", "--out", str(tmp_path / "out")]
     with answering() as server:
-        server.failing = 4  # as often as a client tries a call that cost nothing
         arms = ["--local", server.spec("small"), "--scaffold", "Direct(temperature=0.5)"]
+        server.broken = "What is 2 +"
         broken = gap(*words, *arms)
-        assert "1 row failed" in broken.output
-        assert kinds(tmp_path / "out")["error"] == 1
+        assert "2 rows failed" in broken.output
+        assert [arm["failed"] for arm in table(tmp_path / "out")["benchmarks"][0]["arms"]] == [1, 1]
+        server.broken = ""
         mended = gap(*words, *arms)
 
     assert mended.exit_code == 0
