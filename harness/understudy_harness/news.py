@@ -98,11 +98,14 @@ def _arm(arm: ArmResult) -> Iterator[str]:
     if arm.errors:
         common, times = arm.errors.most_common(1)[0]
         failed = count(arm.errors.total(), "row")
-        yield f"{arm.label}: {failed} failed and count as missing. {times} said: {common[:300]}"
+        verb = "counts" if arm.errors.total() == 1 else "count"
+        yield f"{arm.label}: {failed} failed and {verb} as missing. {times} said: {common[:300]}"
     if arm.missing:
-        yield f"{arm.label}: {count(arm.missing, 'row')} were planned and are not there. The same command adds them."
+        verbs = "was planned and is" if arm.missing == 1 else "were planned and are"
+        yield f"{arm.label}: {count(arm.missing, 'row')} {verbs} not there. The same command adds what is missing."
     if arm.unpriced:
-        yield f"{arm.label}: {count(arm.unpriced, 'call')} have no known price, so its cost is unpriced, not 0."
+        verb = "has" if arm.unpriced == 1 else "have"
+        yield f"{arm.label}: {count(arm.unpriced, 'call')} {verb} no known price, so its cost is unpriced, not 0."
     if arm.about.get("oracle_bound"):
         yield f"{arm.label} was selected with the hidden grade: it is an oracle bound, not a result."
     if arm.precision.share is not None and arm.precision.share < 0.9 and arm.kind in ("S", "CS"):
@@ -121,7 +124,8 @@ def _benchmark(result: BenchmarkResult) -> Iterator[str]:
         both = (cloud.epochs > 0) & (local.epochs > 0)
         separating = int(np.sum(cloud.means[both] != local.means[both]))
         if separating < FEW_SEPARATING:
-            yield f"Only {count(separating, 'sample')} tell the large model from the small one."
+            verb = "tells" if separating == 1 else "tell"
+            yield f"Only {count(separating, 'sample')} {verb} the large model from the small one."
         if cloud.mean < local.mean:
             behind = points(local.mean - cloud.mean, signed=False)
             yield f"The large model scores {behind} points below the small one."
@@ -136,7 +140,7 @@ def _benchmark(result: BenchmarkResult) -> Iterator[str]:
             )
     dead = _never_solved(result)
     if dead:
-        yield f"{count(dead, 'sample')} are solved by no arm in any epoch."
+        yield f"{count(dead, 'sample')} {'is' if dead == 1 else 'are'} solved by no arm in any epoch."
 
 
 def _never_solved(result: BenchmarkResult) -> int:

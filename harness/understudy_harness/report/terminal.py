@@ -48,7 +48,7 @@ def _table(result: BenchmarkResult, *, timing: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("arm", overflow="fold", min_width=16)
     for name in ("score, 95 %", "lift, 95 %", "per solved", *(["median"] if timing else []), "rows"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=name != "rows")
     lifts = {contrast.arm.id: contrast.lift for contrast in result.contrasts}
     for arm in result.arms:
         table.add_row(*_row(arm, lifts.get(arm.id), timing=timing))
