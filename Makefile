@@ -53,7 +53,7 @@ fixtures: $(VENV)/.installed-dev  ## Rebuild the bundled models from scratch (ho
 	$(BIN)/python -m training fit ref --resume
 	$(BIN)/python -m training export nano
 	$(BIN)/python -m training export ref
-	$(BIN)/understudy gap demo --full --fresh --out $(OUT)
+	$(BIN)/understudy gap demo --full --out $(OUT)
 
 dist: $(VENV)/.installed-dev  ## Build wheel and sdist.
 	$(BIN)/python -m build --outdir dist/python .
