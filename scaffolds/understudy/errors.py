@@ -6,6 +6,7 @@ UnderstudyError
 │   ├── ModelRejected(status)      the request itself is wrong; another try cannot help
 │   └── WindowExceeded             the prompt does not fit the model's window
 ├── MissingCheck                   a scaffold that needs a check was given a problem without one
+├── MissingExtra                   a library is not installed that an extra would bring
 ├── MissingRole                    a scaffold uses a role that no model is bound to
 ├── BudgetExceeded(kind, cap)      the next call could cross a cap, so it was not made
 ├── Unpriced(model)                a cap in money cannot be kept for a model of unknown price
@@ -76,6 +77,17 @@ class MissingCheck(UnderstudyError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.scaffold, self.instead)
+
+
+class MissingExtra(UnderstudyError):
+    """A library is not installed that an extra of the distribution would bring."""
+
+    def __init__(self, what: str, needs: str, extra: str) -> None:
+        super().__init__(f"{what} needs {needs}. Run: pip install 'understudy[{extra}]'")
+        self.what, self.needs, self.extra = what, needs, extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return MissingExtra, (self.what, self.needs, self.extra)
 
 
 class MissingRole(UnderstudyError):

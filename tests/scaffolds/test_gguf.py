@@ -1,12 +1,13 @@
 """Model files in process: the bundled ones answer and refuse, and a bad file is one sentence."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import anyio
 import pytest
 
-from understudy.errors import ModelRejected, ModelUnavailable, SpecError, WindowExceeded
+from understudy.errors import MissingExtra, ModelRejected, ModelUnavailable, SpecError, WindowExceeded
 from understudy.model import Completion, Request, Sampling
 from understudy.models.gguf import PROMPTS_KEY, GgufModel, model_from_spec
 from understudy.models.gguf_file import metadata
@@ -172,6 +173,18 @@ def test_a_bad_spec_is_one_sentence_with_what_to_do(spec: str, words: str) -> No
         model_from_spec(spec)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_without_llama_cpp_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(MissingExtra, match=r"'fixture:nano' needs llama.cpp. Run: pip install 'understudy\[local\]'"):
+        model_from_spec("fixture:nano")
+
+
+def test_without_the_harness_a_bundled_model_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "understudy_harness.fixtures", None)
+    with pytest.raises(SpecError, match="'fixture:nano' is not installed here"):
+        model_from_spec("fixture:nano")
 
 
 def test_a_file_that_is_no_model_file_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 import anyio
 import anyio.to_thread
 
-from understudy.errors import ModelRejected, ModelUnavailable, SpecError
+from understudy.errors import MissingExtra, ModelRejected, ModelUnavailable, SpecError
 from understudy.model import Completion, Delta, Request
 from understudy.models.chat import ChatModel
 from understudy.models.gguf_file import digest, first, metadata
@@ -41,12 +41,13 @@ def model_from_spec(spec: str) -> "GgufModel":
     `gguf:FILE?threads=4&window=16384` sets threads and window.
 
     Raises:
-        SpecError: llama.cpp is not installed, the file is missing or broken, or its prompts are not ours.
+        SpecError: The file is missing or broken, or its prompts are not ours.
+        MissingExtra: llama.cpp is not installed.
     """
     scheme, _, rest = spec.partition(":")
     path, settings = (_bundled(rest, spec), {}) if scheme == "fixture" else _path(rest, spec)
     if find_spec("xllamacpp") is None:
-        raise SpecError(f"{spec!r} needs llama.cpp. Run: pip install 'understudy[local]'")
+        raise MissingExtra(repr(spec), "llama.cpp", "local")
     return GgufModel(spec, path, **settings)
 
 
