@@ -25,7 +25,7 @@ class AnsweringServer:
         self.failing = 0
         """How many of the next calls answer 500."""
         self.broken = ""
-        """Questions with these words are answered 500."""
+        """Questions with these words are answered 400."""
         self.lock = threading.Lock()
         owner = self
 
@@ -64,8 +64,10 @@ class AnsweringServer:
     def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer one request."""
         with self.lock:
-            if self.failing or (self.broken and self.broken in json.dumps(body)):
-                self.failing = max(self.failing - 1, 0)
+            if self.broken and self.broken in json.dumps(body):
+                return 400, {"error": {"message": "this question is refused"}}
+            if self.failing:
+                self.failing -= 1
                 return 500, {"error": {"message": "out of luck"}}
             if body["model"] not in SKILL:
                 return 404, {"error": {"message": f"model {body['model']!r} not found"}}
