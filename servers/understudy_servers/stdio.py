@@ -75,7 +75,7 @@ async def _streams() -> AsyncGenerator[tuple[Any, Any]]:
         asyncio.streams.FlowControlMixin, os.fdopen(wire_out, "wb", buffering=0)
     )
     try:
-        yield _Lines(reader), _Output(asyncio.StreamWriter(write_pipe, flow, reader, loop))
+        yield Lines(reader), Output(asyncio.StreamWriter(write_pipe, flow, reader, loop))
     finally:
         read_pipe.close()
         write_pipe.close()
@@ -91,7 +91,7 @@ def _evented() -> bool:
     return pipes and (kinds[0].st_dev, kinds[0].st_ino) != (kinds[1].st_dev, kinds[1].st_ino)
 
 
-class _Lines:
+class Lines:
     """The reading half, shaped as the text file the SDK iterates over."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
@@ -115,7 +115,7 @@ class _Lines:
             skipping = False
 
 
-class _Output:
+class Output:
     """The writing half, shaped as the text file the SDK writes to."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
