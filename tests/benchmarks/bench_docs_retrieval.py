@@ -49,7 +49,6 @@ LIBRARIES = {
     "torch": ("pytorch~2", "paras"),
     "werkzeug": ("werkzeug~2.0", "paras"),
 }
-MAX_QUERY = 500  # characters: the question itself; what follows is data and code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,14 +134,14 @@ def questions(data: Path, name: str) -> list[Question]:
 
 def question_of(prompt: str) -> str:
     """Return what is asked in a DS-1000 prompt: the problem's text, or the comments of a plotting task."""
-    if prompt.lstrip().startswith("Problem:"):
+    if "Problem:" in prompt[:40]:
         text = prompt.partition("Problem:")[2].partition("\nA:")[0]
     else:
         comments = [
             line.lstrip("# ") for line in prompt.splitlines() if line.startswith("#") and "SOLUTION" not in line
         ]
         text = "\n".join(comments)
-    return text.strip()[:MAX_QUERY]
+    return text.strip()
 
 
 def index(store: Store, data: Path) -> None:

@@ -1,7 +1,7 @@
 """Ranking: exact symbol first, then words and vectors fused, then the priors, then whole pages.
 
 Words are SQLite FTS5's BM25 over names, split identifiers, headings, path and body; vectors come from outside as ranked
-chunk ids. The two lists are fused by reciprocal rank (Cormack, Clarke, Buettcher 2009, k = 60) with weights 1 and 2.
+chunk ids. The two lists are fused by reciprocal rank (Cormack, Clarke, Buettcher 2009, k = 60).
 """
 
 import sqlite3
@@ -14,11 +14,11 @@ from understudy_servers.docs.words import match_expression
 COLUMN_WEIGHTS = "5, 10, 6, 3, 1"  # name, parts, headings, path, body
 DEPTH = 200  # candidates of each list
 RRF_K = 60
-WORDS_WEIGHT, VECTORS_WEIGHT = 1.0, 2.0
-DOT_PRIOR, DOT_FLOOR = 0.1, 0.5  # a name four dots deep is rarely what is asked for
+WORDS_WEIGHT, VECTORS_WEIGHT = 1.0, 1.0  # docs/decisions/0011-docs-ranking.md
+DOT_PRIOR, DOT_FLOOR = 0.15, 0.5  # a name four dots deep is rarely what is asked for
 DEMOTED, FLAGGED = 0.8, 0.5
 ROLL_UP = 5  # chunks of a page that count towards it, each divided by its rank in the page
-PINNED = 10.0  # above any fused score, which is at most 3 / 61
+PINNED = 10.0  # above any fused score, which is at most 2 / 61
 
 
 @dataclass(kw_only=True)
