@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None) as made:
+    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0") as made:
         yield made
 
 
@@ -118,7 +118,7 @@ def test_no_scheduler_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_workers_in_threads_give_the_table_that_one_process_gives(tmp_path: Path) -> None:
     sums = write_sums(tmp_path / "sums.jsonl", 4)
-    made = LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None)
+    made = LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0")
     with made as threads, answering() as server:
         alone = gap(*run_words(server, sums, tmp_path / "alone"))
         spread = gap(*run_words(server, sums, tmp_path / "spread", "--dask", threads.scheduler_address))
