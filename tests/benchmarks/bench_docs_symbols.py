@@ -22,7 +22,7 @@ from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.store import Store
 
-PACKAGES = ("anyio", "click", "httpx", "jinja2", "pydantic", "pytest", "rich", "starlette", "tenacity", "typer")
+PACKAGES = ("anyio", "click", "httpx", "jinja2", "pydantic", "packaging", "rich", "starlette", "tenacity", "typer")
 SAMPLE = 1_200  # symbols of one package, drawn with a fixed seed
 
 

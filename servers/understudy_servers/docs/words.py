@@ -65,4 +65,4 @@ def count_tokens(text: str) -> int:
     Measured against the WordPiece of all-MiniLM-L6-v2 it is above it on nearly every text; it needs no tokenizer, so a
     cap means the same with and without the `docs` extra.
     """
-    return sum(1 for _ in _PIECE.finditer(text)) + text.count("\n") // 2
+    return len(_PIECE.findall(text)) + text.count("\n") // 2
