@@ -1,5 +1,6 @@
 """The two endpoints' forms, behind one set of words for the application."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from understudy.proxy.done import Done
 Continued = Callable[[Any], tuple[Message, ...]]
 
 
-class Wire:
+class Wire(ABC):
     """One request in one endpoint's form: how its answer is written."""
 
     closing = ""
@@ -31,37 +32,37 @@ class Wire:
         self.asked = self.read(body, continued)
         self.shown = ""
 
+    @abstractmethod
     def read(self, body: dict[str, Any], continued: Continued) -> Asked:
         """Read the request."""
-        raise NotImplementedError
 
     def kept(self, done: Done) -> tuple[str, tuple[Message, ...]] | None:
         """An id and the conversation, where a later request may refer to it."""
         return None
 
+    @abstractmethod
     def whole(self, done: Done) -> dict[str, Any]:
         """The answer as one body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(self) -> Iterator[dict[str, Any]]:
         """The first events of a stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, kind: str, words: str) -> Iterator[dict[str, Any]]:
         """Events for words of the answer, of thinking, or of progress."""
-        raise NotImplementedError
 
+    @abstractmethod
     def alive(self) -> Iterator[dict[str, Any]]:
         """An event that says nothing but that work goes on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, done: Done) -> Iterator[dict[str, Any]]:
         """The events from the answer to the end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failed(self, error: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The events of a stream that failed."""
-        raise NotImplementedError
 
     def _sent(self, done: Done) -> int:
         """How many characters of the answer were sent already; none when what was sent turned out not to be it."""
