@@ -30,7 +30,8 @@ def find_symbols(connection: sqlite3.Connection, versions: Sequence[int], name: 
 def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: str, limit: int = 3) -> list[int]:
     """Return the chunks of the symbols a question names in so many words, best first.
 
-    A word counts as a name when it is dotted, written in snake or camel case, called, in backticks, or the whole query.
+    A word counts as a name when it is the whole query or, within one library, dotted or in snake or camel case.
+    Backticks and parentheses do not count: in questions they mark the asker's own variables as often.
     """
     whole = query.strip()
     found: dict[int, None] = {}
@@ -38,8 +39,8 @@ def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: s
     for name in identifiers(query):
         if any(name in known.split(".") for known in named):
             continue  # a part of a dotted name that was found
-        marked = f"`{name}`" in query or f"{name}(" in query
-        if name == whole.removesuffix("()") or marked or _CODE.search(name):
+        alone = name == whole.removesuffix("()")
+        if alone or (len(versions) == 1 and len(name) > 3 and _CODE.search(name)):
             chunks = find_symbols(connection, versions, name)[:limit]
             found |= dict.fromkeys(chunks)
             named += [name] if chunks else []
