@@ -21,7 +21,8 @@ SERVERS = ("thinking", "docs", "testing", "all")
 def program(name: str) -> str:
     """The path of a program that npm installed here; skips, loudly, where it is not."""
     # A program in a package of its own for each system comes first: its wrapper wants a script that did not run.
-    path = next(iter(sorted(MODULES.glob(f"{name}-*-*/bin/{name}"))), MODULES / ".bin" / name)
+    own = [*sorted(MODULES.glob(f"{name}-*-*/bin/{name}")), *sorted(MODULES.glob(f"@*/{name}-*-*-*/{name}"))]
+    path = next(iter(own), MODULES / ".bin" / name)
     if not path.exists():
         pytest.skip(f"{name} is not installed; `make test-clients` installs it (needs Node and npm)")
     return str(path)
