@@ -1,10 +1,9 @@
 """Warm, isolated runs against cold `python -m pytest` of the same tests in the same rounds: the ratio is the result.
 
-Run: `python tests/benchmarks/bench_testing_warm.py [ROUNDS]`. Rounds are interleaved, so that a busy machine hurts both
-alike. numpy and pandas are used when they are installed for this interpreter.
+Run: `python tests/benchmarks/bench_testing_warm.py [ROUNDS [PYTHON]]`. Rounds are interleaved, so that a busy
+machine hurts both alike. numpy and pandas are used when PYTHON has them.
 """
 
-import importlib.util
 import os
 import statistics
 import subprocess
@@ -53,16 +52,20 @@ def timed(action: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def measure(name: str, make: Callable[[Path], None], rounds: int, preload: tuple[str, ...] = ()) -> None:
+def measure(name: str, make: Callable[[Path], None], rounds: int, python: str, preload: tuple[str, ...] = ()) -> None:
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}
-    full = Executor(Machine(preload=preload, limits=LIMITS, plugins=False))
-    naked = Executor(Machine(preload=preload, limits=LIMITS, policy="weak", plugins=False, switched_off=frozenset(ALL)))
+    full = Executor(Machine(python=python, preload=preload, limits=LIMITS, plugins=False))
+    naked = Executor(
+        Machine(
+            python=python, preload=preload, limits=LIMITS, policy="weak", plugins=False, switched_off=frozenset(ALL)
+        )
+    )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         make(folder)
         folder.chmod(0o755)
         plan = plan_of(folder)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         ways = {
             "cold pytest": lambda: subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL),
             "warm, no layers": lambda: expect_pass(naked, plan),
@@ -92,14 +95,14 @@ def expect_pass(executor: Executor, plan: Plan) -> None:
     assert judgement.verdict == "passed", (judgement.verdict, judgement.reason)
 
 
-def main(rounds: int) -> None:
-    measure("one test", one, rounds)
-    measure("200 tests", two_hundred, rounds)
-    if importlib.util.find_spec("numpy") and importlib.util.find_spec("pandas"):
-        measure("numpy and pandas", science, rounds, ("numpy", "pandas"))
+def main(rounds: int, python: str) -> None:
+    measure("one test", one, rounds, python)
+    measure("200 tests", two_hundred, rounds, python)
+    if subprocess.run([python, "-c", "import numpy, pandas"], capture_output=True).returncode == 0:
+        measure("numpy and pandas", science, rounds, python, ("numpy", "pandas"))
     else:
-        click.echo("numpy and pandas: not installed, left out")
+        click.echo(f"numpy and pandas: not installed for {python}, left out")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25, sys.argv[2] if len(sys.argv) > 2 else sys.executable)
