@@ -20,6 +20,6 @@ CLIENT = Client(
     at=("mcp_servers",),
     entry=entry,
     check="codex mcp list",
-    evidence="run with Codex CLI 0.169.0",
+    evidence="run with Codex CLI 0.169.0, in its read-only sandbox too",
     source="https://developers.openai.com/codex/mcp",
 )
