@@ -331,7 +331,10 @@ def _export(trace: Trace) -> None:
         from understudy.otel import export_spans  # noqa: PLC0415
     except ModuleNotFoundError:
         raise Missing("--otel needs OpenTelemetry. Run: pip install 'understudy[otel]'") from None
-    export_spans(trace)
+    try:
+        export_spans(trace)
+    except UnderstudyError as error:  # the answer is there all the same
+        click.echo(str(error), err=True)
 
 
 def _asked(text: str, max_tokens: int) -> Problem:

@@ -5,6 +5,7 @@ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is true. Needs the extra `ote
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -13,26 +14,56 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from understudy.errors import UnderstudyError
 from understudy.trace import Event, Trace
 from understudy.tracefile import Node, tree
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 SECOND = 1_000_000_000  # nanoseconds
+TIMEOUT_S = 5  # of sending, all tries together
 
 
 def export_spans(trace: Trace, exporter: SpanExporter | None = None) -> None:
-    """Send a trace to a collector, by default the one that the OTEL_* variables name (http://localhost:4318)."""
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter or OTLPSpanExporter()))
+    """Send a trace to a collector, by default the one that the OTEL_* variables name (http://localhost:4318).
+
+    Raises:
+        NotExported: The collector did not take it.
+    """
+    target = exporter or OTLPSpanExporter(timeout=TIMEOUT_S)
+    provider, ended = TracerProvider(), Ended()
+    provider.add_span_processor(ended)
     began = time.time() - trace.now()
     tracer = provider.get_tracer("understudy")
     root = tree(trace)
     root.name = "solve"
     _node(tracer, root, began, otel_context.Context())
-    provider.shutdown()
+    quiet = logging.getLogger("opentelemetry")
+    level = quiet.level
+    quiet.setLevel(logging.CRITICAL)  # the SDK logs every try of its own; one sentence says what came of them
+    try:
+        result = target.export(ended.spans)
+    finally:
+        quiet.setLevel(level)
+    if result is not SpanExportResult.SUCCESS:
+        raise NotExported("The OpenTelemetry collector did not take the trace. Check OTEL_EXPORTER_OTLP_ENDPOINT.")
+
+
+class NotExported(UnderstudyError):
+    """The collector did not take the spans."""
+
+
+class Ended(SpanProcessor):
+    """Collects spans as they end, so that they travel in one request."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Keep a span."""
+        self.spans.append(span)
 
 
 def _node(tracer: otel.Tracer, node: Node, began: float, parent: otel_context.Context) -> tuple[float, float]:

@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 from understudy import Budget, Completion, Direct, Escalate, On, Retry, TokenPrice, Trace, Usage, Vote, parse
 from understudy.errors import ModelRejected, SpellingError
-from understudy.otel import CAPTURE, export_spans
+from understudy.otel import CAPTURE, NotExported, export_spans
 from understudy.spelling import known
 from understudy.testing import SIMULATED, ScriptedModel, ask, context_for, scripted_tests
 from understudy.tracefile import event_from, event_record, lines, load_trace, save_trace, summary
@@ -117,3 +118,14 @@ def test_a_package_can_offer_scaffolds_by_name(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(SpellingError, match="is not made by `scaffold`"):
         parse("Plain()")
     assert Retry(parse("Offered(2)")) == parse("Retry(Offered(2))")
+
+
+async def test_a_collector_that_takes_nothing_is_one_sentence() -> None:
+    class Refusing(InMemorySpanExporter):
+        def export(self, spans: object) -> SpanExportResult:
+            return SpanExportResult.FAILURE
+
+    trace = await traced()
+
+    with pytest.raises(NotExported, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        export_spans(trace, Refusing())
