@@ -28,6 +28,7 @@ class Report:
     finish: dict[str, Any] | None = None
     end: dict[str, Any] | None = None
     started: bool = False
+    parts_skipped: int = 0
     signs: list[str] = field(default_factory=list)
 
     def of(self, outcome: str) -> list[str]:
@@ -103,7 +104,8 @@ def _take_phase(report: Report, facts: dict[str, Any]) -> None:
     """Fold setup, call and teardown of a pytest test into one outcome: failed beats skipped beats passed."""
     name, when, outcome = facts["id"], facts["when"], facts["outcome"]
     if facts.get("part") and outcome == "skipped":
-        return  # a part of a test was skipped; pytest counts the test by the rest of it
+        report.parts_skipped += 1  # pytest counts the test by the rest of it; a pass it is not
+        return
     seen = report.facts.setdefault(name, {"phases": []})
     _once(report, when not in seen.setdefault("phases", []) or bool(facts.get("part")), "duplicate_report")
     if not facts.get("part"):
@@ -171,8 +173,8 @@ def _decide(raw: Raw, report: Report, expected: Sequence[str]) -> tuple[Verdict,
         return "no_tests", ""
     if any(report.outcomes.get(name) in (None, "begun") for name in ids):
         return "aborted", "unreported_tests"
-    if report.of("skipped"):
-        return "incomplete", "skipped"
+    if report.of("skipped") or report.parts_skipped:
+        return "incomplete", "skipped" if report.of("skipped") else f"skipped_subtests:{report.parts_skipped}"
     return ("passed", "") if report.end and report.end["code"] == 0 else ("aborted", "exit_status")
 
 

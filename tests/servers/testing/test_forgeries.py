@@ -110,3 +110,11 @@ async def test_a_solution_that_knows_the_visible_cases_is_caught_by_hidden_tests
     assert caught.failures == []
     right = await verdict_of(verifier, PLAIN, RIGHT, unseen)
     assert (right.verdict, right.proof) == ("passed", ["canary", "split", "hidden"])
+
+
+async def test_a_skip_inside_of_a_subtest_is_not_a_pass(verifier: Verifier) -> None:
+    tests = "import pytest\n" + UNITTEST.replace("        self", "        with self.subTest():\n            self")
+    skips = {"solution.py": "import unittest\ndef add(a, b):\n    raise unittest.SkipTest('no')\nmul = add\n"}
+    result = await verdict_of(verifier, tests, skips)
+    assert (result.verdict, result.ok) == ("incomplete", False)
+    assert (await verdict_of(verifier, tests, RIGHT)).verdict == "passed"
