@@ -1,6 +1,7 @@
 """OAuth resource-server mode: an issuer's tokens open the server, everybody else's are refused and told where to go."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def guarded(introspection: str, folder: Path) -> Generator[str]:
     options = ["--oauth-issuer", "https://login.example", "--oauth-resource", RESOURCE]
     options += ["--oauth-introspection", f"{introspection}/introspect", "--oauth-scope", "use"]
     command = [sys.executable, "-m", "understudy_harness", "serve", "thinking", "--http", "0", *options]
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **measured}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=env) as process:
         assert process.stderr is not None
         found = re.search(r"http://\S+/mcp", process.stderr.readline())

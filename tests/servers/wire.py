@@ -65,7 +65,8 @@ class Wire:
 def connected(server: str, folder: Path, *options: str) -> Generator[Wire]:
     """Start a server as a client would, in `folder`, which is its project and its home."""
     command = [sys.executable, "-m", "understudy_harness", "serve", server, *options]
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **measured}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env=env
     ) as process:
