@@ -18,7 +18,7 @@ import click
 from understudy_servers.testing.execute import Executor, Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.worker.layers import ALL
+from understudy_servers.testing.worker.surroundings import ALL
 
 LIMITS = Limits(wall_s=120.0, cpu_s=120, address_mb=16_384)
 BARS = {"one test": 0.25, "numpy and pandas": 0.15, "200 tests": 0.60}

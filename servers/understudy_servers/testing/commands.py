@@ -23,7 +23,7 @@ from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.show import echo_result
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.warm import ZygoteLost
-from understudy_servers.testing.worker.layers import ALL
+from understudy_servers.testing.worker.surroundings import ALL
 
 LOOSE_S, PROJECT_S = 10.0, 120.0
 WATCH_S = 0.5

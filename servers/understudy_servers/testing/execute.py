@@ -19,11 +19,12 @@ from understudy_servers.testing.judge import Judgement, judge, judge_output
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.pool import Pool
-from understudy_servers.testing.running import Raw, Run
+from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.running import Run
 from understudy_servers.testing.split import Split
 from understudy_servers.testing.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
-from understudy_servers.testing.worker.layers import ALL, ENVIRONMENT
-from understudy_servers.testing.worker.view import SCRATCH, SUPPORT, WORKSPACE, make_scratch, write_files
+from understudy_servers.testing.worker.files import SCRATCH, SUPPORT, WORKSPACE, make_scratch, write_files
+from understudy_servers.testing.worker.surroundings import ALL, ENVIRONMENT
 
 PREFIX = "understudy-run-"
 MAX_COPY = 200 << 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from understudy_servers.testing.worker.layers import ALL
+from understudy_servers.testing.worker.surroundings import ALL
 
 Policy = Literal["strict", "standard", "weak"]
 Network = Literal["none", "loopback"]

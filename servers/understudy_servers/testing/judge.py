@@ -1,13 +1,11 @@
 """From what a run left to a verdict. A pass needs every sign to agree; nothing that was printed is looked at."""
 
 import json
-import os
-import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 
 Verdict = Literal[
     "passed", "failed", "collection_error", "timeout", "killed", "crashed", "aborted",
@@ -148,7 +146,7 @@ def judge_output(raw: Raw, report: Report) -> Judgement:
     elif not report.outcomes:
         verdict = "no_tests" if raw.status == 0 else "aborted"
     elif raw.status != 0:
-        return Judgement("aborted", f"exit_status:{os.WEXITSTATUS(raw.status or 0)}", report)
+        return Judgement("aborted", f"exit_status:{raw.exit_code}", report)
     elif report.of("skipped"):
         verdict = "incomplete"
     return Judgement(verdict, "skipped" if verdict == "incomplete" else "", report)
@@ -188,9 +186,8 @@ def _stopped(raw: Raw) -> tuple[Verdict, str] | None:
         return "killed", raw.stopped
     if raw.status is None:
         return "aborted", "no_status"
-    if os.WIFSIGNALED(raw.status):
-        number = os.WTERMSIG(raw.status)
-        return ("timeout", "cpu") if number == signal.SIGXCPU else ("crashed", signal.Signals(number).name)
+    if raw.signal is not None:
+        return ("timeout", "cpu") if raw.signal == "SIGXCPU" else ("crashed", raw.signal)
     return None
 
 
@@ -202,7 +199,7 @@ def _ended_early(raw: Raw, report: Report) -> tuple[Verdict, str] | None:
     if report.signs and report.signs[0] != "event_after_end":
         return "tampered", report.signs[0]
     if not report.started or report.finish is None or report.end is None:
-        return "aborted", f"exit_status:{os.WEXITSTATUS(raw.status)}"
+        return "aborted", f"exit_status:{raw.exit_code}"
     return None
 
 
@@ -212,7 +209,7 @@ def _disagreements(raw: Raw, report: Report, ids: Sequence[str]) -> list[str]:
     assert report.finish is not None
     assert report.end is not None
     signs = []
-    if report.end.get("code") != os.WEXITSTATUS(raw.status):
+    if report.end.get("code") != raw.exit_code:
         signs.append("exit_status_disagrees")
     failed = bool(report.of("failed") or report.collect_errors)
     if failed != bool(report.finish.get("failed") or report.finish.get("errors")):

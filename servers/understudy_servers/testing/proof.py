@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from understudy_servers.testing import canary, split
 from understudy_servers.testing.judge import Judgement, Verdict
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 
 COLD_HASH_SEED = 271_828
 SAMPLE = 40  # canaries of a project

@@ -8,37 +8,18 @@ import signal
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from understudy_servers.testing import memory
 from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.raw import FLOOD, Raw
 from understudy_servers.testing.warm import Zygote
 
 LOOK_S = 0.01  # how often the memory of a run is looked at
 END_S = 2.0  # how long the end of a killed run is waited for
 LINGER_S = 0.5  # how long pipes may stay open after the worker is gone
-FLOOD = 16  # times the output limit after which a run is killed for it
 CHUNK = 1 << 16
 WAKE = select.POLLIN | select.POLLHUP
-
-
-@dataclass
-class Raw:
-    """Everything a run left: `events` and `output` are the candidate's word, the rest is not."""
-
-    events: bytearray = field(default_factory=bytearray)
-    output: bytearray = field(default_factory=bytearray)
-    output_cut: int = 0
-    status: int | None = None
-    ready: bool = False
-    missing: dict[str, str] = field(default_factory=dict)
-    broken: str | None = None
-    stopped: str | None = (
-        None  # the limit for which the server ended it: wall, memory, output_flood, report_flood, cancelled
-    )
-    seconds: float = 0.0
-    cpu_s: float = 0.0
 
 
 class Run:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from understudy_servers.testing.judge import Judgement
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 from understudy_servers.testing.workspace import is_test_name
 
 HEAVY = 2_000  # calls after which a split run that is too slow says nothing about the candidate

@@ -19,8 +19,8 @@ from understudy_servers.testing.isolation import SandboxRefused
 from understudy_servers.testing.judge import Judgement, signature
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import BadTests, Framework, Plan
+from understudy_servers.testing.raw import Raw
 from understudy_servers.testing.result import Result, bounded, from_judgement
-from understudy_servers.testing.running import Raw
 from understudy_servers.testing.split import Split
 from understudy_servers.testing.subjects import Subject
 from understudy_servers.testing.turns import Busy, Turns

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from understudy_servers.testing.worker.layers import ENVIRONMENT
+from understudy_servers.testing.worker.surroundings import ENVIRONMENT
 
 WORKER = "understudy_servers.testing.worker"
 START_S = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from understudy_servers.testing.frameworks.foreign import finished, program
 from understudy_servers.testing.judge import Report
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 
 LINE = re.compile(r"^test (?P<name>.+?)(?: - should panic)? \.\.\. (?P<word>ok|FAILED|ignored)\b", re.MULTILINE)
 SECTION = re.compile(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from understudy_servers.testing.judge import Report
-from understudy_servers.testing.running import Raw
-from understudy_servers.testing.worker.view import SUPPORT
+from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.worker.files import SUPPORT
 
 __all__ = ["SUPPORT", "Foreign", "MissingToolchain", "finished", "program"]
 

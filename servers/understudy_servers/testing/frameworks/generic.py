@@ -7,7 +7,7 @@ from pathlib import Path
 
 from understudy_servers.testing.frameworks import junit, tap
 from understudy_servers.testing.judge import Report
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from understudy_servers.testing.frameworks.foreign import finished, program
 from understudy_servers.testing.judge import Report
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 KEPT = 600

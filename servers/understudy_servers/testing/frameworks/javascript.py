@@ -7,7 +7,7 @@ from pathlib import Path
 
 from understudy_servers.testing.frameworks.foreign import SUPPORT, MissingToolchain, program
 from understudy_servers.testing.judge import Report, read_events
-from understudy_servers.testing.running import Raw
+from understudy_servers.testing.raw import Raw
 
 SHARED = "reporter_events.mjs"
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from understudy_servers.testing.worker import layers as isolation
 from understudy_servers.testing.worker import view
+from understudy_servers.testing.worker.files import SUPPORT, WORKSPACE, write_files
+from understudy_servers.testing.worker.surroundings import environment
 from understudy_servers.testing.worker.syscalls import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
@@ -91,11 +93,11 @@ def _first_process(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, 
         isolation.enter_view(layers, job)
         if layers.private_view:
             if not job.get("project"):
-                view.write_files(view.WORKSPACE, job["files"])
+                write_files(WORKSPACE, job["files"])
             elif job["files"] or job["writes"]:
                 view.lay_over(job["root"], job["files"], writable=job["writes"])
             if job.get("support"):
-                view.write_files(view.SUPPORT, job["support"])
+                write_files(SUPPORT, job["support"])
             view.seal()
         isolation.drop_privileges(layers)
         worker = os.fork()
@@ -164,7 +166,7 @@ def _worker(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, play: P
         _wire(pipes)
         isolation.limit_resources(layers, job["limits"])
         os.environ.clear()
-        os.environ.update(isolation.environment(job))
+        os.environ.update(environment(job))
         os.chdir(job["root"])
         sys.dont_write_bytecode = True
         isolation.lock(layers, job)

@@ -11,6 +11,7 @@ from fcntl import ioctl
 from typing import Any
 
 from understudy_servers.testing.worker import landlock, seccomp, view
+from understudy_servers.testing.worker.surroundings import ALL
 from understudy_servers.testing.worker.syscalls import (
     NEWIPC,
     NEWNET,
@@ -26,18 +27,7 @@ from understudy_servers.testing.worker.syscalls import (
     unshare,
 )
 
-ALL = ("namespaces", "network", "view", "landlock", "seccomp", "privileges", "limits")
 NOBODY = 65534
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-}
 
 
 class Layers:
@@ -177,10 +167,3 @@ def _note_landlock(layers: Layers, missing: list[str]) -> None:
         layers.lack("landlock", "not in this kernel")
     elif missing and not layers.private_view:
         layers.lack("landlock", f"too old, lacks {', '.join(name.removeprefix('landlock.') for name in missing)}")
-
-
-def environment(job: Mapping[str, Any]) -> dict[str, str]:
-    """A clean environment: nothing of the server's own."""
-    scratch = job["scratch"]
-    clean = {name: value for name, value in ENVIRONMENT.items() if name not in job.get("unset", ())}
-    return {**clean, "HOME": f"{scratch}/home", "TMPDIR": f"{scratch}/tmp", **job.get("env", {})}

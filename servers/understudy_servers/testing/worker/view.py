@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from understudy_servers.testing.worker.files import SCRATCH, WORKSPACE, make_scratch, write_files
 from understudy_servers.testing.worker.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -24,9 +25,6 @@ from understudy_servers.testing.worker.syscalls import (
 
 DEVICES = ("null", "zero", "full", "random", "urandom")
 OLD = "/.old"
-WORKSPACE = "/workspace"
-SCRATCH = "/tmp"
-SUPPORT = "/understudy"  # files of ours that a program needs
 
 
 def build(readable: Iterable[str], *, disk_mb: int, inodes: int, shm_mb: int) -> None:
@@ -57,13 +55,6 @@ def build(readable: Iterable[str], *, disk_mb: int, inodes: int, shm_mb: int) ->
         _bind(path)
     os.makedirs("/proc", exist_ok=True)
     os.makedirs(WORKSPACE, exist_ok=True)
-
-
-def make_scratch(folder: str) -> None:
-    """Make the folders that TMPDIR and HOME of the run point at."""
-    for name in ("tmp", "home"):
-        os.makedirs(f"{folder}/{name}", exist_ok=True)
-        os.chmod(f"{folder}/{name}", 0o777)
 
 
 def mount_proc() -> None:
@@ -97,19 +88,6 @@ def lay_over(root: str, files: Mapping[str, Any], *, writable: bool) -> None:
     write_files(root, files)
     if not writable:
         read_only(root)
-
-
-def write_files(folder: str, files: Mapping[str, Any]) -> None:
-    """Write text files below `folder`; the paths were checked by the server."""
-    made = set()
-    for path, text in files.items():
-        full = os.path.join(folder, path)
-        parent = os.path.dirname(full)
-        if parent not in made:
-            os.makedirs(parent, mode=0o755, exist_ok=True)
-            made.add(parent)
-        with open(full, "w", encoding="utf-8", errors="surrogatepass", newline="") as stream:
-            stream.write(str(text))
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
