@@ -9,6 +9,7 @@ import click
 
 from understudy_servers.attach.client import Client, Entry, Level, Place
 from understudy_servers.attach.edit import BACKUP_SUFFIX, CannotEdit, rewrite, with_entry, without_entry
+from understudy_servers.attach.undo import tidy
 
 CLIENTS = {
     "opencode": "opencode",
@@ -129,3 +130,16 @@ def _remove(client: Client, path: Path, servers: tuple[str, ...]) -> None:
 
     removed = path.exists() and rewrite(path, change)
     click.echo(f"Removed our entries from {path}" if removed else f"No entry of ours in {path}")
+    if removed:
+        _tidy(client, path)
+
+
+def _tidy(client: Client, path: Path) -> None:
+    ours = [entry_for(server, uvx=False).name for server in SERVERS]
+    place = place_of(Path.home())
+    try:
+        tidy(client, path, ours, (place.home, place.config, Path.cwd()))
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # the entries are out, whatever the backup holds
+        click.echo(
+            f"{path}{BACKUP_SUFFIX} stays, since it could not be compared ({error}). Delete it by hand.", err=True
+        )

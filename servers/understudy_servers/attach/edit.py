@@ -63,17 +63,22 @@ def rewrite(path: Path, change: Callable[[str], str]) -> bool:
     if after == before:
         return False
     try:
-        _write(target, after, existed=bool(before))
+        _keep_original(target)
+        replace_file(target, after)
     except OSError as error:
         raise CannotEdit(path, error.strerror or str(error)) from error
     return True
 
 
-def _write(target: Path, text: str, *, existed: bool) -> None:
+def _keep_original(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     backup = target.with_name(target.name + BACKUP_SUFFIX)
-    if existed and not backup.exists():
+    if target.exists() and not backup.exists():
         shutil.copy2(target, backup)
+
+
+def replace_file(target: Path, text: str) -> None:
+    """Write the file anew, whole or not at all, with the mode it had."""
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SKIP = re.compile(r"(?:[ \t\r\n\ufeff]+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 REMARKS = re.compile(r"(?:[ \t]*(?:/\*[^\n]*?\*/|//[^\n]*))*")  # comments behind a value, on its line
-SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
+SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 
 
 class NotJson(ValueError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -72,7 +72,7 @@ def test_attaching_twice_changes_nothing_and_removing_restores_the_servers(clien
     assert "Already there" in again.output
 
     assert "Removed" in run(client, "--user", "--remove").output
-    assert not written(client, home)
+    assert not path.exists()
     assert "No entry of ours" in run(client, "--user", "--remove").output
 
 
@@ -255,6 +255,9 @@ def test_deleting_a_member_deletes_that_member_and_nothing_else(
     assert jsonc.load(text) == {k: v for k, v in document.items() if k != key}
 
 
+@example(text="00")
+@example(text="1.")
+@example(text='"\\q"')
 @given(text=st.text(alphabet='{}[]",:/*\\ \n01ab-.etruefalsn', max_size=60))
 def test_any_text_is_parsed_or_refused_in_words(text: str) -> None:
     try:
@@ -264,3 +267,84 @@ def test_any_text_is_parsed_or_refused_in_words(text: str) -> None:
     else:
         said = "read"
     assert said
+
+
+@pytest.mark.parametrize("level", ["--user", "--project"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_removing_leaves_nothing_that_attaching_brought(client: str, level: str, home: Path) -> None:
+    if level == "--project" and client_named(client).project is None:
+        pytest.skip(f"{client} has no configuration per project")
+    run(client, level, "--server", "thinking")
+    run(client, level)
+
+    result = run(client, level, "--remove")
+
+    assert "Removed" in result.output
+    assert [path for folder in (home, Path.cwd()) for path in folder.rglob("*")] == []
+
+
+@pytest.mark.parametrize(
+    ("client", "name", "text"),
+    [
+        ("opencode", "opencode.json", '{"model": "local/qwen"}'),
+        ("opencode", "opencode.json", '{\n\t// mine\n\t"model": "x",\n}\n'),
+        ("opencode", "opencode.json", ""),
+        ("codex", ".codex/config.toml", 'model="x"   # why\r\n'),
+        ("zed", ".zed/settings.json", '{"context_servers": {}, "theme": "dark"}'),
+    ],
+)
+def test_removing_restores_the_file_byte_for_byte(client: str, name: str, text: str) -> None:
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text.encode())
+    assert run(client, "--project").exit_code == 0
+
+    run(client, "--project", "--remove")
+
+    assert path.read_bytes() == text.encode()
+    assert [one for one in Path.cwd().rglob("*") if one.is_file()] == [path.absolute()]
+
+
+def test_removing_keeps_what_was_written_since() -> None:
+    Path("opencode.json").write_text('{"model": "a"}')
+    run("opencode", "--project")
+    path = Path("opencode.json")
+    path.write_text(path.read_text().replace('"a"', '"b"'))
+
+    run("opencode", "--project", "--remove")
+
+    assert jsonc.load(path.read_text())["model"] == "b"
+    assert not Path(f"opencode.json{BACKUP_SUFFIX}").exists()
+
+
+def test_removing_one_server_keeps_the_others_and_the_backup() -> None:
+    Path("opencode.json").write_text("{}")
+    run("opencode", "--project", "--server", "thinking", "--server", "docs")
+
+    run("opencode", "--project", "--remove", "--server", "docs")
+
+    assert set(jsonc.load(Path("opencode.json").read_text())["mcp"]) == {"understudy-thinking"}
+    assert Path(f"opencode.json{BACKUP_SUFFIX}").exists()
+
+
+def test_a_comment_in_a_file_that_we_made_keeps_it() -> None:
+    run("opencode", "--project")
+    path = Path("opencode.json")
+    path.write_text("// my notes\n" + path.read_text())
+
+    run("opencode", "--project", "--remove")
+
+    assert path.read_text().startswith("// my notes\n")
+
+
+def test_a_backup_that_cannot_be_read_stays_with_a_sentence() -> None:
+    Path("opencode.json").write_text("{}")
+    run("opencode", "--project")
+    backup = Path(f"opencode.json{BACKUP_SUFFIX}")
+    backup.write_bytes(b"\xff")
+
+    result = run("opencode", "--project", "--remove")
+
+    assert result.exit_code == 0
+    assert "Delete it by hand." in result.output
+    assert backup.exists()
