@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from understudy.plan import Plan
     from understudy.problem import Form, Message, Options, Problem, Reply, Tests, Tool, ToolCall
     from understudy.program import Program
+    from understudy.reach import Reach
     from understudy.repair import Repair
     from understudy.retry import Retry
     from understudy.route import Route, When
@@ -51,6 +52,7 @@ _HOMES = {
     "plan": ("Plan",),
     "problem": ("Form", "Message", "Options", "Problem", "Reply", "Tests", "Tool", "ToolCall"),
     "program": ("Program",),
+    "reach": ("Reach",),
     "repair": ("Repair",),
     "retry": ("Retry",),
     "route": ("Route", "When"),
@@ -84,6 +86,7 @@ __all__ = [
     "Plan",
     "Problem",
     "Program",
+    "Reach",
     "Repair",
     "Reply",
     "Request",

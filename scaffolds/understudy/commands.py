@@ -1,5 +1,6 @@
 """`understudy solve`: a project's failing tests, a question, or a file full of prompts."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -22,15 +23,19 @@ from understudy.errors import (
     Unpriced,
 )
 from understudy.problem import Message, Options, Problem
-from understudy.project import ProjectError
+from understudy.project import TEST_TIMEOUT_S, ProjectError
 from understudy.project_run import ProjectRun, solve_project
+from understudy.reach import Reach
 from understudy.scaffold import Scaffold, servers_of
+from understudy.server_options import named_servers, pairs, server_options
 from understudy.solving import solve as solve_problem
 from understudy.spelling import parse
 from understudy.trace import Event, Trace
 from understudy.tracefile import lines, save_trace, summary
 from understudy.usage import log_run
 
+EMBEDDINGS_KEY = "UNDERSTUDY_EMBEDDINGS_KEY"
+"""The one secret that a server of ours may need: for an endpoint that makes vectors of documentation."""
 _WRONG = (SpellingError, SpecError, MissingRole, MissingCheck, ProjectError, BulkError, Unpriced)
 
 
@@ -64,7 +69,7 @@ class Common:
 
     scaffold: Scaffold
     models: Mapping[str, str]
-    servers: Mapping[str, str]
+    servers: Mapping[str, Any]
     budget: Budget
     seed: int
     trace: Trace
@@ -79,28 +84,13 @@ def expected(error: Exception) -> click.ClickException:
     return Missing(str(error))
 
 
-def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read `NAME=VALUE` options.
-
-    Raises:
-        UsageError: One of them has another form.
-    """
-    found = {}
-    for value in values:
-        name, equals, given = value.partition("=")
-        if not equals or not name.strip() or not given.strip():
-            raise click.UsageError(f"{option} {value!r} is not NAME=VALUE, such as {option} local=ollama:qwen3:4b.")
-        found[name.strip()] = given.strip()
-    return found
-
-
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     options: list[Callable[[Any], Any]] = [
         click.option("--scaffold", "spelling", metavar="SPELLING", help="[default: Retry(tries=8), or Direct()]"),
         click.option("--local", metavar="SPEC", help="Model of the role local, such as ollama:qwen3:4b."),
         click.option("--cloud", metavar="SPEC", help="Model of the role cloud, such as anthropic:claude-haiku-4-5."),
         click.option("--model", "bound", multiple=True, metavar="ROLE=SPEC", help="Model of any role. Repeatable."),
-        click.option("--server", "named", multiple=True, metavar="NAME=COMMAND|URL", help="Tool server. Repeatable."),
+        server_options,
         click.option("--budget-usd", type=click.FloatRange(min=0), help="Most US dollars to spend."),
         click.option("--budget-tokens", type=click.IntRange(min=0), help="Most tokens to use."),
         click.option("--budget-calls", type=click.IntRange(min=0), help="Most calls of models."),
@@ -127,7 +117,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--python", type=click.Path(exists=True, dir_okay=False), help="Interpreter that runs the tests.")
 @click.option(
-    "--test-timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds of a run."
+    "--test-timeout",
+    type=click.FloatRange(min=0.1),
+    default=TEST_TIMEOUT_S,
+    show_default=True,
+    help="Seconds of a run.",
 )
 @click.option(
     "--show-chars", type=click.IntRange(min=0), default=24_000, show_default=True, help="Of files, in a prompt."
@@ -161,7 +155,9 @@ def solve(task: tuple[str, ...], **given: Any) -> None:
 
 
 def _common(given: Mapping[str, Any]) -> Common:
-    models = {role: given[role] for role in ("local", "cloud") if given[role]} | pairs(given["bound"], "--model")
+    models = {role: given[role] for role in ("local", "cloud") if given[role]} | pairs(
+        given["bound"], "--model", "local=ollama:qwen3:4b"
+    )
     if not models:
         raise click.UsageError("No model is given. Add --local SPEC, such as --local ollama:qwen3:4b.")
     on_project = bool(given["project"] or given["tests"])
@@ -172,15 +168,17 @@ def _common(given: Mapping[str, Any]) -> Common:
     budget = Budget(**{kind: given[f"budget_{kind}"] for kind in ("usd", "tokens", "calls", "seconds")})
     # A project's run makes its own testing server, unless one is named.
     servers = _our_servers(scaffold, given["project"], without={"testing"} if on_project else set())
-    servers |= pairs(given["named"], "--server")
+    servers |= named_servers(given)
     return Common(scaffold=scaffold, models=models, servers=servers, budget=budget, seed=given["seed"], trace=Watched())
 
 
-def _our_servers(scaffold: Scaffold, project: Path | None, *, without: set[str]) -> dict[str, str]:
+def _our_servers(scaffold: Scaffold, project: Path | None, *, without: set[str]) -> dict[str, Reach]:
     """Commands of those of our servers that the scaffold calls, so that nobody has to name them."""
     ours = {"thinking": ["thinking"], "docs": ["docs", "--root", str(project or Path.cwd())], "testing": ["testing"]}
     needed = (servers_of(scaffold) & set(ours)) - without
-    return {name: shlex.join([sys.executable, "-m", "understudy_harness", "serve", *ours[name]]) for name in needed}
+    commands = {name: shlex.join([sys.executable, "-m", "understudy_harness", "serve", *ours[name]]) for name in needed}
+    keys = {"docs": tuple({EMBEDDINGS_KEY} & set(os.environ))}
+    return {name: Reach(command, inherit=keys.get(name, ())) for name, command in commands.items()}
 
 
 class Watched(Trace):

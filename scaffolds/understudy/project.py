@@ -7,7 +7,9 @@ written.
 
 import ast
 import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -21,6 +23,8 @@ from understudy.reply import safe_path
 
 LARGEST_FILE = 512 * 1024  # bytes; larger ones are data, not code to be changed
 LARGEST_PROJECT = 12 * 1024 * 1024  # bytes; the testing server takes 16 MiB
+TEST_TIMEOUT_S = 60.0
+"""How long one run of a project's tests may take, where the user does not say."""
 MOST_NAMES = 200  # of files that are not shown, in the prompt
 _SKIPPED = {"__pycache__", "node_modules", "venv", "env", "build", "dist", "site-packages"}
 
@@ -131,6 +135,14 @@ def apply_changes(project: Project, changed: Mapping[str, str]) -> list[str]:
         Path(file.name).chmod(mode)
         os.replace(file.name, target)
     return sorted(targets)
+
+
+def testing_command(root: Path, python: str | None, timeout_s: float) -> str:
+    """The testing server's command line, with the project's own interpreter where it has one."""
+    candidates = [root.resolve() / name / "bin" / "python" for name in (".venv", "venv")]
+    own = python or next((str(path) for path in candidates if path.exists()), None)
+    parts = [sys.executable, "-m", "understudy_harness", "serve", "testing", "--timeout", f"{timeout_s:g}"]
+    return shlex.join([*parts, *(["--python", own] if own else [])])
 
 
 def matches(path: str, pattern: str) -> bool:

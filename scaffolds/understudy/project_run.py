@@ -7,12 +7,11 @@ and a second run with `--apply` costs nothing.
 import hashlib
 import json
 import os
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from understudy.answer import Answer, Verdict
 from understudy.budget import Budget, Meter
@@ -20,7 +19,7 @@ from understudy.checks import SERVER, judge
 from understudy.context import Context
 from understudy.errors import BudgetExceeded
 from understudy.problem import Tests
-from understudy.project import Project, ProjectError, apply_changes, project_problem, read_project
+from understudy.project import Project, ProjectError, apply_changes, project_problem, read_project, testing_command
 from understudy.remember import KeptCompletions, KeptLines, RememberingServer
 from understudy.scaffold import Scaffold
 from understudy.solving import connected, opened, packaged_price, within_budget
@@ -38,7 +37,7 @@ class ProjectRun:
     task: str
     scaffold: Scaffold
     models: Mapping[str, str]
-    servers: Mapping[str, str]
+    servers: Mapping[str, Any]
     budget: Budget
     seed: int
     trace: Trace
@@ -88,7 +87,7 @@ async def solve_project(run: ProjectRun) -> ProjectResult:
     if run.fresh:
         for name in ("completions.jsonl", "verdicts.jsonl"):
             (folder / name).unlink(missing_ok=True)
-    targets = {SERVER: testing_command(project, run.python, run.test_timeout_s), **run.servers}
+    targets = {SERVER: testing_command(project.root, run.python, run.test_timeout_s), **run.servers}
     with KeptLines(folder / "completions.jsonl") as completions, KeptLines(folder / "verdicts.jsonl") as verdicts:
         if completions.records:
             run.say(f"going on with {len(completions.records)} kept replies from {folder}")
@@ -122,14 +121,6 @@ def default_state(run: ProjectRun) -> Path:
     name = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "understudy" / "solve" / name
-
-
-def testing_command(project: Project, python: str | None, timeout_s: float) -> str:
-    """The testing server's command line, with the project's own interpreter where it has one."""
-    candidates = [project.root / name / "bin" / "python" for name in (".venv", "venv")]
-    own = python or next((str(path) for path in candidates if path.exists()), None)
-    parts = [sys.executable, "-m", "understudy_harness", "serve", "testing", "--timeout", f"{timeout_s:g}"]
-    return shlex.join([*parts, *(["--python", own] if own else [])])
 
 
 async def _work(run: ProjectRun, project: Project, check: Tests, context: Context) -> ProjectResult:

@@ -1,10 +1,10 @@
 """Connections to MCP servers: an object in memory, a command over stdio, or a URL over HTTP.
 
-Each connection is owned by one task, which makes it and, when it is lost, makes it again for the next call. Calls may
-come from any task and run concurrently, so thousands of problems can share one server.
+A command gets none of our keys (`reach`). Each connection is owned by one task, which makes it and, when it is lost,
+makes it again for the next call. Calls may come from any task and run concurrently, so thousands of problems can share
+one server.
 """
 
-import os
 import shlex
 import shutil
 import sys
@@ -15,13 +15,16 @@ from tempfile import TemporaryFile
 from typing import Any, TextIO, cast
 
 import anyio
+import httpx2
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, TextContent
 
 from understudy.context import Server, ToolResult
 from understudy.errors import ServerError, ServerLost
 from understudy.problem import Tool
+from understudy.reach import Reach
 
 START_S = 60.0
 """How long a server may take to answer for the first time; the first start of a docs server indexes."""
@@ -30,8 +33,12 @@ CALL_S = 600.0
 AT_ONCE = 256
 """How many calls one connection has under way; the others wait here, since a server refuses what its queue cannot
 hold."""
+CONNECT_S = 30.0
+"""How long a server with a URL may take to take a connection or a request."""
 STOP_S = 5.0
 """How long a server gets to end by itself."""
+TOKEN_WANTED = "It wants a token: --server-token NAME=VARIABLE on the command line, Reach(url, token=…) in Python."
+TOKEN_REFUSED = "It does not take this token."
 ERROR_TAIL = 800  # characters of a server's error output that are worth showing
 
 
@@ -40,7 +47,7 @@ async def connect(servers: Mapping[str, Any]) -> AsyncIterator[dict[str, Server]
     """Connect to servers by name and yield them; every connection ends with the block.
 
     Args:
-        servers: Name -> an MCP server object, a command line, or an http(s) URL.
+        servers: Name -> an MCP server object, a command line, an http(s) URL, or a `Reach` with variables or a token.
 
     Raises:
         ServerError: One cannot be started or reached; the message says why.
@@ -209,16 +216,36 @@ class Connection:
 
 
 def _target(target: Any, errors: TextIO) -> Any:
-    if not isinstance(target, str):
+    if not isinstance(target, str | Reach):
         return target
-    if target.startswith(("http://", "https://")):
-        return target
-    if not target.strip():
+    reach = Reach(target) if isinstance(target, str) else target
+    if reach.is_url:
+        return _over_http(reach, errors)
+    if not reach.target.strip():
         raise ValueError("its command is empty. Write a command line such as 'understudy serve testing', or a URL")
-    command, *arguments = shlex.split(target)
+    command, *arguments = shlex.split(reach.target)
     return stdio_client(
-        StdioServerParameters(command=_program(command), args=arguments, env=dict(os.environ)), errlog=errors
+        StdioServerParameters(command=_program(command), args=arguments, env=reach.variables()), errlog=errors
     )
+
+
+@asynccontextmanager
+async def _over_http(reach: Reach, errors: TextIO) -> AsyncIterator[Any]:
+    """Reach a URL, with its token; the transport keeps redirects within the origin, and so the token."""
+
+    async def note(response: httpx2.Response) -> None:
+        if response.status_code in (401, 403) and not errors.tell():  # which the SDK does not pass on
+            errors.write(f"HTTP {response.status_code}. {TOKEN_WANTED if reach.token is None else TOKEN_REFUSED}\n")
+
+    async with (
+        httpx2.AsyncClient(
+            headers={"Authorization": f"Bearer {reach.token}"} if reach.token is not None else {},
+            timeout=httpx2.Timeout(CONNECT_S, read=CALL_S),
+            event_hooks={"response": [note]},
+        ) as client,
+        streamable_http_client(reach.target, http_client=client) as streams,
+    ):
+        yield streams
 
 
 def _program(command: str) -> str:

@@ -34,7 +34,8 @@ async def solve(
         scaffold: What works on it.
         problem: A problem, or the text of a question.
         models: Role -> model or spec such as "ollama:qwen3:4b". A single one plays the role "local".
-        servers: Name -> MCP server object, command line ("understudy serve testing"), URL, or connected server.
+        servers: Name -> MCP server object, command line ("understudy serve testing"), URL, `Reach` (a command with
+            variables, a URL with a token), or connected server.
         budget: Caps; none by default.
         seed: Everything that is drawn follows from it.
         cache: Completions that were paid for already, and where new ones are kept.

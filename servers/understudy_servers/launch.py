@@ -251,13 +251,20 @@ def listening(address: tuple[str, int]) -> Generator[socket.socket]:
     try:
         family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, proto)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(where)
-        sock.listen(BACKLOG)  # whoever reads the line that says where may connect at once
     except OSError as error:
-        raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.") from error
+        raise _cannot(host, port, error) from error
     with sock:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(where)
+            sock.listen(BACKLOG)  # whoever reads the line that says where may connect at once
+        except OSError as error:
+            raise _cannot(host, port, error) from error
         yield sock
+
+
+def _cannot(host: str, port: int, error: OSError) -> CannotListen:
+    return CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --http.")
 
 
 async def serve_http(server: MCPApplication, transport: Transport, sock: socket.socket) -> None:

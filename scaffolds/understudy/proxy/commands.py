@@ -13,13 +13,12 @@ import click
 from understudy.budget import Budget, Meter
 from understudy.errors import MissingKey, ServerError, SpecError, SpellingError, UnderstudyError
 from understudy.models import open_models, price_of
-from understudy.project import read_project
+from understudy.project import TEST_TIMEOUT_S, read_project, testing_command
 from understudy.proxy.log import Log, default_path
 from understudy.proxy.serving import CannotListen, is_loopback, listening, serve
 from understudy.scaffold import Scaffold
+from understudy.server_options import named_servers, server_options
 from understudy.spelling import parse
-
-TESTING = "understudy serve testing"
 
 
 class Refused(click.ClickException):
@@ -34,7 +33,7 @@ class Wanted:
 
     scaffold: Scaffold
     models: dict[str, str]
-    servers: dict[str, str]
+    servers: dict[str, Any]
     budget: Budget
     project: Path | None
     host: str
@@ -54,7 +53,7 @@ class Wanted:
 @click.option(
     "--model", "models", multiple=True, required=True, metavar="[ROLE=]SPEC", help="Role is local. Repeatable."
 )
-@click.option("--server", "servers", multiple=True, metavar="NAME=COMMAND|URL", help="A tool server. Repeatable.")
+@server_options
 @click.option("--check", metavar="tests:DIR", help="Judge answers without a pending call by this project's tests.")
 @click.option("--budget-usd", type=click.FloatRange(0), help="Most US dollars in all.")
 @click.option("--budget-tokens", type=click.IntRange(1), help="Most tokens in all.")
@@ -72,7 +71,6 @@ class Wanted:
 def proxy(
     spelling: str,
     models: Sequence[str],
-    servers: Sequence[str],
     check: str | None,
     budget_usd: float | None,
     budget_tokens: int | None,
@@ -87,6 +85,7 @@ def proxy(
     no_log: bool,
     log_text: bool,
     record: Path | None,
+    **servers: Sequence[str],
 ) -> None:
     """Serve a scaffold to any OpenAI-compatible client.
 
@@ -97,8 +96,8 @@ def proxy(
         host, port = address(listen)
         wanted = Wanted(
             scaffold=parse(spelling),
-            models=bound(models, "model", "local"),
-            servers=bound(servers, "server", None),
+            models=bound(models),
+            servers=named_servers(servers),
             budget=Budget(usd=budget_usd, tokens=budget_tokens, calls=budget_calls),
             project=project_of(check),
             host=host,
@@ -175,7 +174,7 @@ def connected(wanted: Wanted) -> Any:
 
     servers = dict(wanted.servers)
     if wanted.project is not None:
-        servers.setdefault("testing", TESTING)
+        servers.setdefault("testing", testing_command(wanted.project, None, TEST_TIMEOUT_S))
     return connect(servers)
 
 
@@ -190,23 +189,21 @@ def greet(name: tuple[Any, ...], wanted: Wanted) -> None:
         )
 
 
-def bound(given: Sequence[str], what: str, default: str | None) -> dict[str, str]:
-    """Read NAME=VALUE pairs.
+def bound(given: Sequence[str]) -> dict[str, str]:
+    """Read [ROLE=]SPEC; the role is local where none is named.
 
     Raises:
-        ValueError: A pair has no name and there is no default, or a name comes twice.
+        ValueError: A role comes twice.
     """
-    pairs: dict[str, str] = {}
+    roles: dict[str, str] = {}
     for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
-            if default is None:
-                raise ValueError(f"--{what} {text!r} has no name. Write NAME=VALUE.")
-            name, value = default, text
-        if name in pairs:
-            raise ValueError(f"--{what} binds {name!r} twice.")
-        pairs[name] = value
-    return pairs
+        role, equals, spec = text.partition("=")
+        if not equals or not role.isidentifier():
+            role, spec = "local", text
+        if role in roles:
+            raise ValueError(f"--model binds {role!r} twice.")
+        roles[role] = spec
+    return roles
 
 
 def address(text: str) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from understudy.errors import ModelUnavailable, UnderstudyError
 from understudy.model import Completion, Delta, Model, Request, Streaming
 from understudy.on import On
 from understudy.problem import Form, Problem
-from understudy.project import read_project
+from understudy.project import TEST_TIMEOUT_S, read_project
 from understudy.proxy.asked import NAME, Asked
 from understudy.proxy.done import Counted, Done
 from understudy.proxy.inner import Inner
@@ -104,7 +104,7 @@ class ProjectContext(Context):
     """A context that has the project's tests judge an answer without a pending call, and the form of any other."""
 
     project: Path | None = None
-    timeout_s: float = 60.0
+    timeout_s: float = TEST_TIMEOUT_S
 
     async def check(self, problem: Problem, answer: Answer) -> Verdict:
         """Give the verdict.

@@ -31,7 +31,7 @@ MODEL = "--model=ollama:q"
         pytest.param([MODEL, "--check", "tests:/nowhere"], 2, "no folder", id="a folder that is not there"),
         pytest.param([MODEL, "--listen", "0.0.0.0:0"], 2, "a key is needed", id="open to others without a key"),
         pytest.param([MODEL, "--listen", "here"], 2, "has no port", id="no port"),
-        pytest.param([MODEL, "--server", "x"], 2, "Write NAME=VALUE", id="a server without a name"),
+        pytest.param([MODEL, "--server", "x"], 2, "is not NAME=VALUE", id="a server without a name"),
         pytest.param(["--model", "openai:gpt-5"], 3, "OPENAI_API_KEY", id="no key"),
         pytest.param(
             ["--model", "http://h.example/v1#m", "--budget-usd", "1"], 2, "price of 'http://h", id="an unknown price"
