@@ -6,10 +6,10 @@ first row of a key counts, since rows are never changed.
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from understudy_harness.journal import Damage
 from understudy_harness.ledger import read_ledger
 
 NOT_CHECKED, REFUSED, ACCEPTED = -1, 0, 1
+_COUNTS = ("arm", "sample", "epoch", "accepted", "grade", "truncated", "unpriced", "transcript", "length")
 _NUMBERS = (
     "score",
     "usd",
@@ -29,8 +30,6 @@ _NUMBERS = (
     "cloud_calls",
     "calls",
 )
-_COUNTS = ("arm", "sample", "epoch", "accepted", "grade", "truncated", "unpriced")
-_PLACES = ("transcript", "length")
 
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -87,12 +86,12 @@ class _Reader:
 
     def __init__(self, folder: Path) -> None:
         self.found = Columns(folder=folder)
-        self._numbers = {name: array("d") for name in _NUMBERS}
-        self._counts = {name: array("q") for name in (*_COUNTS, *_PLACES)}
+        self._counts = array("q")  # row by row, in the order of _COUNTS: one call per row instead of one per value
+        self._numbers = array("d")  # the same for _NUMBERS
         self._arm: dict[str, int] = {}
         self._sample: dict[tuple[str, str], int] = {}
         self._grade: dict[str, int] = {}
-        self._seen: set[tuple[int, int, int]] = set()
+        self._seen: set[int] = set()  # keys packed into one integer, a third of a tuple's memory
         self._failed: dict[tuple[str, str, int], str] = {}
 
     def line(self, number: int, record: Mapping[str, Any]) -> None:
@@ -123,38 +122,29 @@ class _Reader:
             self.found.clusters.append(record.get("cluster", ""))
             self.found.categories.append(record.get("category", ""))
         epoch = record.get("epoch", 0)
-        if (arm, sample, epoch) in self._seen:
+        key = (epoch << 32 | arm) << 40 | sample
+        if key in self._seen:
             self.found.damage.append(Damage(number, "duplicate", f"arm {record['arm']}, sample {record['sample']!r}"))
             return
-        self._seen.add((arm, sample, epoch))
-        self._failed.pop((record["arm"], record["sample"], epoch), None)
+        self._seen.add(key)
+        if self._failed:
+            self._failed.pop((record["arm"], record["sample"], epoch), None)
         self._append(arm, sample, epoch, record)
 
     def _append(self, arm: int, sample: int, epoch: int, record: Mapping[str, Any]) -> None:
-        counts, numbers = self._counts, self._numbers
-        counts["arm"].append(arm)
-        counts["sample"].append(sample)
-        counts["epoch"].append(epoch)
         accepted = record.get("accepted")
-        counts["accepted"].append(NOT_CHECKED if accepted is None else int(accepted))
-        counts["grade"].append(self._numbered(self._grade, record.get("grade", ""), self.found.grades))
-        counts["truncated"].append(int(record.get("truncated", False)))
-        place = record.get("transcript") or (-1, 0)
-        counts["transcript"].append(place[0])
-        counts["length"].append(place[1])
-        spend = record.get("spend", {})
-        parts = spend.values()
-        counts["unpriced"].append(sum(part.get("unpriced_calls", 0) for part in parts))
-        numbers["score"].append(record.get("score", 0.0))
-        numbers["seconds"].append(record.get("seconds", 0.0))
-        numbers["usd"].append(sum(part.get("usd", 0.0) for part in parts))
-        numbers["model_seconds"].append(sum(part.get("seconds", 0.0) for part in parts))
-        free = (part for part in parts if not part.get("usd") and not part.get("unpriced_calls"))
-        numbers["free_seconds"].append(sum(part.get("seconds", 0.0) for part in free))
-        numbers["tokens_in"].append(sum(part.get("input_tokens", 0) for part in parts))
-        numbers["tokens_out"].append(sum(part.get("output_tokens", 0) for part in parts))
-        numbers["calls"].append(sum(part.get("calls", 0) for part in parts))
-        numbers["cloud_calls"].append(spend["cloud"].get("calls", 0) if "cloud" in spend else 0)
+        grade = self._numbered(self._grade, record.get("grade", ""), self.found.grades)
+        spend = record.get("spend") or {}
+        used = _used(next(iter(spend.values()))) if len(spend) == 1 else _used_by_all(spend.values())
+        offset, length = record.get("transcript") or (-1, 0)
+        truncated = 1 if record.get("truncated") else 0
+        checked = NOT_CHECKED if accepted is None else int(accepted)
+        self._counts.extend((arm, sample, epoch, checked, grade, truncated, used.unpriced, offset, length))
+        cloud = spend["cloud"].get("calls", 0) if "cloud" in spend else 0
+        score, seconds = record.get("score", 0.0), record.get("seconds", 0.0)
+        self._numbers.extend(
+            (score, used.usd, seconds, used.seconds, used.free, used.tokens_in, used.tokens_out, cloud, used.calls)
+        )
         if "facts" in record:
             self.found.facts_of.setdefault(record["arm"], set()).update(record["facts"])
 
@@ -174,15 +164,39 @@ class _Reader:
         """Close the columns."""
         for (arm, _, _), message in self._failed.items():
             self.found.errors.setdefault(arm, Counter())[message] += 1
-        self.found.columns = {
-            name: np.frombuffer(values, dtype=np.float64) if values else np.zeros(0)
-            for name, values in self._numbers.items()
-        }
-        self.found.columns |= {
-            name: np.frombuffer(values, dtype=np.int64) if values else np.zeros(0, dtype=np.int64)
-            for name, values in self._counts.items()
-        }
+        self.found.columns = _columns(_NUMBERS, self._numbers, np.float64) | _columns(_COUNTS, self._counts, np.int64)
         return self.found
+
+
+class _Used(NamedTuple):
+    """What a row used, of all its roles."""
+
+    usd: float
+    seconds: float
+    free: float
+    """Seconds of roles that cost nothing and are not unpriced."""
+    tokens_in: int
+    tokens_out: int
+    calls: int
+    unpriced: int
+
+
+def _used(part: Mapping[str, Any]) -> _Used:
+    get = part.get
+    usd, unpriced, seconds = get("usd", 0.0), get("unpriced_calls", 0), get("seconds", 0.0)
+    free = 0.0 if usd or unpriced else seconds
+    return _Used(usd, seconds, free, get("input_tokens", 0), get("output_tokens", 0), get("calls", 0), unpriced)
+
+
+def _used_by_all(parts: Iterable[Mapping[str, Any]]) -> _Used:
+    every = [_used(part) for part in parts]
+    return _Used(*map(sum, zip(*every, strict=True))) if every else _Used(0.0, 0.0, 0.0, 0, 0, 0, 0)
+
+
+def _columns(names: Sequence[str], values: "array[Any]", kind: Any) -> dict[str, NDArray[Any]]:
+    """Turn values that stand row by row into one array per column."""
+    table = np.frombuffer(values, dtype=kind).reshape(-1, len(names)) if values else np.zeros((0, len(names)), kind)
+    return {name: np.ascontiguousarray(table[:, place]) for place, name in enumerate(names)}
 
 
 def read_columns(folder: Path) -> Columns:

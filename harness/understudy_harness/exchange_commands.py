@@ -14,6 +14,7 @@ from understudy_harness.benchmarks import KNOWN, open_benchmark
 from understudy_harness.benchmarks.fetching import FETCHABLE, fetch
 from understudy_harness.errors import SettingsError
 from understudy_harness.imports import Names, Source, parse_source, read_source, write_arms
+from understudy_harness.saving import save
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -87,7 +88,7 @@ def export(folder: Path, form: str, out: Path | None) -> None:
         if out is None:
             click.echo(text)
         else:
-            out.write_text(text, encoding="utf-8")
+            save(out, text)
 
 
 @click.group(invoke_without_command=True)

@@ -12,6 +12,7 @@ from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult
 from understudy_harness.errors import LedgerError
 from understudy_harness.journal import Damage
 from understudy_harness.ledger import Row, RowKey, read_ledger, row_from, transcript_of
+from understudy_harness.saving import writing
 from understudy_harness.wording import difference, money, percent
 
 COLUMNS = (
@@ -60,7 +61,7 @@ def rows_of(folder: Path) -> Iterator[tuple[Mapping[str, Any], Row]]:
 def write_csv(folder: Path, path: Path) -> int:
     """Write the rows as CSV, one line each, and return their number. An unpriced row has no cost, not 0."""
     number = 0
-    with _writing(path) as file:
+    with writing(path) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for arm, row in rows_of(folder):
@@ -191,11 +192,3 @@ def _logged(folder: Path, row: Row) -> Any:
 
 def _model(arm: Mapping[str, Any]) -> str:
     return " + ".join(dict.fromkeys(str(model) for model in arm.get("models", {}).values()))
-
-
-def _writing(path: Path) -> Any:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise LedgerError(f"{path} cannot be written: {error.strerror}. Choose another --out.") from None

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from understudy_harness.errors import DiskFull, LedgerError
+from understudy_harness.saving import FULL
 
 try:
     import fcntl
@@ -27,13 +28,13 @@ FORMAT = 1
 SYNC_EVERY_S = 0.9  # DESIGN asks for every second at least
 _SUM = b',"sum":"'
 _TAIL = len(_SUM) + 16 + len(b'"}')
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 _SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # characters; a shorter value would be found in innocent text
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"'\\]+@")
 
 Problem = Literal["torn", "edited", "newer"]
 _dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_parse = json.JSONDecoder().raw_decode  # without the search for white space around, which no line of ours has
 
 
 class Damage(NamedTuple):
@@ -77,12 +78,14 @@ def encode(record: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> bytes:
 
 def decode(line: bytes) -> dict[str, Any] | Problem:
     """Read a line (without its newline), or say what is wrong with it."""
-    body, tail = line[:-_TAIL], line[-_TAIL:]
-    if not (tail.startswith(_SUM) and tail.endswith(b'"}')):
+    if line[-_TAIL:-18] != _SUM or line[-2:] != b'"}':
         return "torn"
-    if blake2b(body, digest_size=8).hexdigest().encode() != tail[len(_SUM) : -2]:
+    if blake2b(line[:-_TAIL], digest_size=8).hexdigest() != line[-18:-2].decode("ascii", "replace"):
         return "edited"
-    record = json.loads(line)
+    try:
+        record, _ = _parse(line.decode())
+    except ValueError:  # a right checksum over something that is no JSON: somebody made it
+        return "edited"
     assert isinstance(record, dict)
     return "newer" if record.get("v", 0) > FORMAT else record
 
@@ -190,7 +193,7 @@ class Journal:
             self._end = os.lseek(self._file, 0, os.SEEK_END)  # the torn line stays, as after a kill
 
     def _full(self, error: OSError) -> DiskFull | LedgerError:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return DiskFull(
                 f"{self.path} could not be written: {error.strerror}. What was written before is safe. Make room and "
                 "run the same command again; it goes on from there."

@@ -6,6 +6,7 @@ python tests/benchmarks/bench_harness_report.py [SAMPLES]
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -140,7 +141,7 @@ def main() -> None:
     sys.stdout.write(
         f"{rows:,} rows: report {took} s ({processor} s of one core), {megabytes} MB of memory, page {size} MB, "
         f"{pages} linked pages; parsing the ledger alone {floor:.1f} s of one core; "
-        f"ratio {float(processor) / floor:.1f}\n"
+        f"ratio {float(processor) / floor:.1f}; load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores\n"
     )
 
 

@@ -239,6 +239,41 @@ def test_edited_doubled_torn_and_newer_lines_are_said_and_change_nothing_silentl
     assert read_columns(tmp_path / "out").rows == 23
 
 
+@pytest.mark.parametrize(
+    "room",
+    [
+        pytest.param(2_000, id="not even the header fits"),
+        pytest.param(20_000, id="full in mid-run"),
+        pytest.param(60_000, id="only the page does not fit"),
+    ],
+)
+def test_a_full_disk_ends_a_run_in_one_sentence_and_the_same_command_goes_on(tmp_path: Path, room: int) -> None:
+    resource = pytest.importorskip("resource")
+    sums = write_sums(tmp_path / "sums.jsonl", 12)
+    with answering() as server:
+        gap(*run_words(server, sums, tmp_path / "whole"))
+        calls = server.asked.copy()
+        server.asked.clear()
+        out = tmp_path / "full"
+        full = subprocess.run(
+            [sys.executable, "-m", "understudy_harness", "gap", *run_words(server, sums, out)],
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+        )
+        kept = read_columns(out)
+        again = gap(*run_words(server, sums, out))
+
+    assert full.returncode == 3
+    assert full.stderr.count("could not be written: File too large") == 1
+    assert "Traceback" not in full.stderr
+    assert not kept.damage
+    assert not list(out.rglob("*.part"))
+    assert again.exit_code == 0, again.output
+    assert table(out) == table(tmp_path / "whole")
+    assert sum((server.asked - calls).values()) <= read_columns(out).in_flight
+
+
 KILLER = """
 import os, signal, sys
 from understudy_harness import journal

@@ -18,6 +18,7 @@ from understudy_harness.economics.breakeven import BreakEven, Decision, break_ev
 from understudy_harness.economics.costs import Both, Cloud, Local, Option, Subscription, Workload
 from understudy_harness.economics.hardware import BOXES, LIFE_MONTHS, USD_PER_KWH, Box
 from understudy_harness.errors import SettingsError
+from understudy_harness.saving import save
 
 if TYPE_CHECKING:
     from understudy_harness.economics.measured import Measured
@@ -297,12 +298,8 @@ def _data(decision: Decision, points: Sequence[tuple[Cloud, BreakEven]]) -> dict
 def _write(chosen: _Chosen, lines: Sequence[plot.Series], words: Sequence[str]) -> None:
     svg = plot.as_svg(lines, "US dollars a month against samples a month")
     for path, text in ((chosen.svg, svg), (chosen.html, plot.as_html(svg, words))):
-        if path is None:
-            continue
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{path} cannot be written: {error.strerror}. Choose another file.") from None
+        if path is not None:
+            save(path, text)
 
 
 def _show_boxes() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from understudy_harness.comparison import Compared, Pair
 from understudy_harness.report.figures import changes, flip_bar
 from understudy_harness.report.shell import page
+from understudy_harness.saving import save
 from understudy_harness.wording import difference, p_value, percent
 
 MOST_NAMES = 200
@@ -15,9 +16,7 @@ MOST_NAMES = 200
 def write_comparison(compared: Compared, path: Path) -> Path:
     """Write the page and return its path."""
     title = "Comparison: " + " → ".join(compared.runs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(title, "".join(_body(compared)), fixture=compared.fixture), "utf-8")
-    return path
+    return save(path, page(title, "".join(_body(compared)), fixture=compared.fixture))
 
 
 def _body(compared: Compared) -> Iterator[str]:

@@ -14,6 +14,7 @@ from understudy_harness.report import figures, provenance_view, transcripts
 from understudy_harness.report.cost import per_solved
 from understudy_harness.report.shell import embed, page
 from understudy_harness.report.terminal import share_of_gap
+from understudy_harness.saving import save
 from understudy_harness.wording import count, interval, money, p_value, percent, points, seconds
 
 MOST_GRID_BYTES = 1_200_000
@@ -36,9 +37,7 @@ def write_page(analysis: Analysis, *, allow_truncated: bool = False) -> Path:
                 transcripts.write_pages(analysis, slots, source, folder)
         data = embed("grid-data", _grid_data(shown, slots, linked=not whole)) + embed("transcripts", inside)
     body = "".join(_body(analysis, shown, allow_truncated=allow_truncated))
-    path = folder / PAGE
-    path.write_text(page(_title(analysis), body, fixture=analysis.fixture, data=data), "utf-8")
-    return path
+    return save(folder / PAGE, page(_title(analysis), body, fixture=analysis.fixture, data=data))
 
 
 def _title(analysis: Analysis) -> str:

@@ -19,6 +19,7 @@ from understudy_harness.analysis import Analysis, BenchmarkResult
 from understudy_harness.columns import Columns, Counts
 from understudy_harness.ledger import TRANSCRIPTS
 from understudy_harness.report.shell import inert, page
+from understudy_harness.saving import save
 
 INLINE = 500
 PER_PAGE = 500
@@ -93,10 +94,9 @@ def write_pages(analysis: Analysis, slots: Sequence[Slots], source: mmap.mmap | 
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     for index, (result, places) in enumerate(zip(analysis.benchmarks, slots, strict=True)):
         target = folder / folder_of(index)
-        target.mkdir(parents=True, exist_ok=True)
         for number in range(places.pages):
             text = _page(analysis, result, places, number, source)
-            (target / f"{number + 1:04d}.html").write_text(text, "utf-8")
+            save(target / f"{number + 1:04d}.html", text)
 
 
 def folder_of(index: int) -> str:
@@ -114,19 +114,24 @@ def _page(analysis: Analysis, result: BenchmarkResult, places: Slots, number: in
     head = f'<header><p class="mark-line">understudy · transcripts</p><h1>{escape(result.name)}</h1>'
     head += f'<p class="lead">Page {number + 1} of {places.pages}</p><!--banner--></header><main>'
     parts = [head, f'<nav class="turns">{"".join(turns)}</nav>']
-    for slot in range(first, last):
+    labels = [escape(arm.label) for arm in result.arms]
+    here = [slot for slot in range(first, last) if places.offset[slot] >= 0]
+    for slot, raw in zip(here, _inert_lines(source, places, here), strict=True):
         sample, arm, epoch = places.of(slot)
-        if places.offset[slot] < 0:
-            continue
-        raw = _raw(source, int(places.offset[slot]), int(places.length[slot]))
-        name = f"{result.sample_ids[sample]} · {result.arms[arm].label}"
-        name += f" · epoch {epoch + 1}" if places.epochs > 1 else ""
+        after = f" · epoch {epoch + 1}" if places.epochs > 1 else ""
         parts.append(
-            f'<article class="record" id="r{slot}"><h3>{escape(name)}</h3>'
-            f'<script type="application/json" data-record="{slot}">{inert(raw)}</script></article>'
+            f'<article class="record" id="r{slot}"><h3>{escape(result.sample_ids[sample])} · {labels[arm]}{after}</h3>'
+            f'<script type="application/json" data-record="{slot}">{raw}</script></article>'
         )
     parts.append(f'<nav class="turns">{"".join(turns)}</nav></main>')
     return page(f"{result.name}, transcripts {number + 1}", "".join(parts), fixture=analysis.fixture)
+
+
+def _inert_lines(source: mmap.mmap | bytes, places: Slots, slots: Sequence[int]) -> list[str]:
+    """The lines of some slots, made inert in one go: a line holds no newline but its last."""
+    ends = [(int(places.offset[slot]), int(places.length[slot])) for slot in slots]
+    text = b"\n".join(source[offset : offset + length].rstrip(b"\n").replace(b"\n", b" ") for offset, length in ends)
+    return inert(text.decode("utf-8", "replace")).split("\n") if slots else []
 
 
 def _telling(result: BenchmarkResult, places: Slots) -> Iterator[int]:
@@ -138,10 +143,6 @@ def _telling(result: BenchmarkResult, places: Slots) -> Iterator[int]:
         for slot in range(int(sample) * places.arms * places.epochs, (int(sample) + 1) * places.arms * places.epochs):
             if places.offset[slot] >= 0:
                 yield slot
-
-
-def _raw(source: mmap.mmap | bytes, offset: int, length: int) -> str:
-    return source[offset : offset + length].decode("utf-8", "replace").rstrip("\n")
 
 
 def _events(source: mmap.mmap | bytes, offset: int, length: int) -> Any:
