@@ -18,18 +18,25 @@ class CannotAdd(ValueError):
     """The source cannot be added; the message says why and what would work."""
 
 
-def addable(text: str, *, name: str = "", roots: Sequence[Path] | None = None, network: bool = False) -> Source:
+def addable(
+    text: str, *, name: str = "", roots: Sequence[Path] | None = None, network: bool = False, newest: bool = False
+) -> Source:
     """Return the source that `text` names, filed under `name` when one is given.
 
     Args:
         roots: folders that local sources must lie in; None allows any path, for a person at the command line.
         network: whether sources that need the network may be named.
+        newest: whether `pypi:x` and `npm:x` may leave out the version, for the caller to find out.
 
     Raises:
         CannotAdd: it is neither a path that exists nor anything fetchable, or it is not allowed.
     """
     text = text.strip()
-    source = _from_address(text) if re.match(r"^(?:https?|git\+https?)://", text) else _from_name(text)
+    source = (
+        _from_address(text)
+        if re.match(r"^(?:https?|git\+https?)://", text, re.IGNORECASE)
+        else _from_name(text, newest)
+    )
     source = source or _from_path(text, roots)
     if source.kind in NETWORK and not network:
         raise CannotAdd(
@@ -39,17 +46,17 @@ def addable(text: str, *, name: str = "", roots: Sequence[Path] | None = None, n
     return _renamed(source, name) if name else source
 
 
-def _from_name(text: str) -> Source | None:
+def _from_name(text: str, newest: bool) -> Source | None:
     prefix = text.partition(":")[0].lower()
     kinds: dict[str, Kind] = {"pypi": "sdist", "npm": "npm-tarball", "crates": "crate"}
     if prefix not in kinds or text[len(prefix) : len(prefix) + 1] != ":":
         return None
     ref = parse(text)
-    if not ref.version:
+    if not ref.version and not (newest and prefix != "crates"):
         raise CannotAdd(
             f"{text!r} names no version. Write it in full, such as 'pypi:pydantic==2.11.3' or 'npm:react@19.1.0'."
         )
-    if not re.fullmatch(r"(?:@[\w.-]+/)?[\w.-]+", ref.name) or not re.fullmatch(r"[\w.+!-]+", ref.version):
+    if not re.fullmatch(r"(?:@[\w.-]+/)?[\w.-]+", ref.name) or not re.fullmatch(r"[\w.+!-]*", ref.version):
         raise CannotAdd(
             f"{text!r} is not a package and a version. Write 'pypi:pydantic==2.11.3' or 'npm:react@19.1.0'."
         )
@@ -65,7 +72,14 @@ def _from_name(text: str) -> Source | None:
 
 def _from_address(text: str) -> Source:
     address = text.removeprefix("git+")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise CannotAdd(f"{text!r} is not an address: {error}.") from error
+    if parts.username or parts.password:
+        raise CannotAdd(f"An address of {parts.hostname!r} was given with credentials, which are never sent or kept.")
+    if not parts.hostname:
+        raise CannotAdd(f"{text!r} names no host.")
     host, path = parts.hostname or "", parts.path.rstrip("/")
     if text.startswith("git+") or path.endswith(".git") or (repository_of(address) and path.count("/") == 2):
         title = path.rpartition("/")[2].removesuffix(".git")
@@ -108,9 +122,11 @@ def _from_path(text: str, roots: Sequence[Path] | None) -> Source:
             f"The user can add it with `understudy docs add {text}`."
         )
     if not exists:
+        package = re.fullmatch(r"@?[\w.-]+(?:/[\w.-]+)?(?:==|@)?[\w.]*", text)
+        meant = f" Did you mean 'pypi:{text}' or 'npm:{text}'?" if package and "." not in text[:1] else ""
         raise CannotAdd(
             f"{text!r} is neither a folder or file here nor an address. Give a path that exists, 'pypi:name==version', "
-            "'npm:name@version', or an address that starts with https://."
+            f"'npm:name@version', or an address that starts with https://.{meant}"
         )
     return folder_source(path)
 

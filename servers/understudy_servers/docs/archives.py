@@ -115,6 +115,8 @@ def _is_wanted(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or "\0" in name or len(name) > 500 or ":" in name:
         return False
+    if path.parent.name.endswith(".dist-info"):
+        return path.name in ("METADATA", "RECORD", "top_level.txt")
     return path.suffix.lower() in WANTED or path.stem.upper() == "README"
 
 

@@ -40,12 +40,24 @@ def perform(store: Store, job: jobs.Job, *, network: "Network | None" = None, wa
             jobs.report(store, job.id, done, total)
 
     try:
-        reading = read(job.source, progress, network)
+        pieces = publish(store, job.source, network=network, watched=progress)
     except UnreadableSource as error:
         jobs.finish(store, job.id, str(error), failed=True)
         return
-    store.publish(job.source, reading.chunks, fingerprint=reading.fingerprint, notes=reading.notes)
-    jobs.finish(store, job.id, f"{len(reading.chunks)} pieces")
+    jobs.finish(store, job.id, f"{pieces} pieces")
+
+
+def publish(store: Store, source: Source, *, network: "Network | None" = None, watched: Progress = silent) -> int:
+    """Read a source in this process and publish it; return how many pieces it has.
+
+    Publishing is one transaction, so an indexer may be at work beside it.
+
+    Raises:
+        UnreadableSource: nothing of it could be read; what was indexed stays.
+    """
+    reading = read(source, watched, network)
+    store.publish(source, reading.chunks, fingerprint=reading.fingerprint, notes=reading.notes)
+    return len(reading.chunks)
 
 
 class InlineBuilder:
@@ -55,10 +67,15 @@ class InlineBuilder:
         self.store = store
         self.network = network
         self.watched = watched
+        self._claimed: set[int] = set()
 
     def request(self, source: Source) -> int:
         wanted = jobs.enqueue(self.store, source)
+        left_behind = jobs.status(self.store, wanted).state == "running" and wanted not in self._claimed
+        if left_behind and not FileLock(lock_path(self.store.home)).held_elsewhere():
+            jobs.recover(self.store)  # a command that was interrupted had begun it
         while not jobs.status(self.store, wanted).finished and (job := jobs.claim(self.store)):
+            self._claimed.add(job.id)
             perform(self.store, job, network=self.network, watched=self.watched)
         return wanted
 

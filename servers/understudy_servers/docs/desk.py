@@ -131,8 +131,8 @@ class Desk:
         source, known = library.sources.get(number), library.indexed.get(number)
         if source is None:
             return None
-        if known is not None and (source.kind in NETWORK or self._unchanged(source, known)):
-            return None
+        if known is not None and (NETWORK & {source.kind, known.source.kind} or self._unchanged(source, known)):
+            return None  # what was fetched on purpose says more than a wheel, which leaves the pages out
         if source.kind in NETWORK and not self.network:
             raise NotIndexed(
                 f"{source.title} {source.version} is locked but not installed, so its documentation would have to be "

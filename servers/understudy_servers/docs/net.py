@@ -46,8 +46,8 @@ class Fetcher:
 
     allowed: frozenset[str] = field(default_factory=frozenset)
 
-    def get(self, url: str, *, limit: int = PAGE_BYTES, seconds: float = SECONDS) -> Fetched:
-        """Fetch one address.
+    def get(self, url: str, *, limit: int = PAGE_BYTES, seconds: float = SECONDS, accept: str = "*/*") -> Fetched:
+        """Fetch one address; `accept` is the media types asked for.
 
         Raises:
             Refused: it is not allowed, too large, too slow, redirects too often, or the server said no.
@@ -60,16 +60,17 @@ class Fetcher:
                 if url in seen or len(seen) > MAX_REDIRECTS:
                     raise Refused(f"{seen[0]!r} redirects in a circle or more than {MAX_REDIRECTS} times.")
                 seen.append(url)
-                answer = self._once(pool, url, limit, deadline)
+                answer = self._once(pool, url, limit, deadline, accept)
                 if isinstance(answer, Fetched):
                     return answer
                 url = urljoin(url, answer)
 
-    def _once(self, pool: Any, url: str, limit: int, deadline: float) -> Fetched | str:
+    def _once(self, pool: Any, url: str, limit: int, deadline: float, accept: str) -> Fetched | str:
         """Return the answer, or where it redirects to."""
         left = max(deadline - time.monotonic(), 0.1)
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), left)
         headers = [(b"Host", _host(url)), (b"User-Agent", AGENT), (b"Accept-Encoding", b"identity")]
+        headers.append((b"Accept", accept.encode()))
         try:
             with pool.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:
                 fields = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers}

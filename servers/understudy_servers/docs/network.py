@@ -1,6 +1,5 @@
 """Sources that need the network: exact archives, Sphinx sites, llms.txt, git tags, crawls. All off until named."""
 
-import json
 import os
 import re
 import subprocess
@@ -8,14 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
 from understudy_servers.docs import npm
 from understudy_servers.docs.archives import check_digest, unpack
 from understudy_servers.docs.chunks import Chunk
-from understudy_servers.docs.distributions import read_tree
+from understudy_servers.docs.distributions import read_distribution, read_tree
 from understudy_servers.docs.folder import decoded, read_folder
 from understudy_servers.docs.html import ParserMissing, read_html
 from understudy_servers.docs.markdown import page_chunks
@@ -29,6 +27,7 @@ from understudy_servers.docs.net import (
 )
 from understudy_servers.docs.openapi import read_openapi
 from understudy_servers.docs.progress import Progress, silent
+from understudy_servers.docs.registries import Archive, Registries, newest, npm_archive, pypi_archive
 from understudy_servers.docs.source import Kind, Source
 from understudy_servers.docs.sphinx import inventory, sphinx_chunks
 
@@ -36,15 +35,6 @@ MAX_PAGES = 300
 MAX_CRAWL_BYTES = 50_000_000
 CLONE_SECONDS = 180.0
 _MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\((https?://[^)\s]+|/[^)\s]+)\)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registries:
-    """Where archives are asked for."""
-
-    pypi: str = "https://pypi.org"
-    npm: str = "https://registry.npmjs.org"
-    crates: str = "https://static.crates.io"
 
 
 Result = tuple[list[Chunk], list[str]]
@@ -61,7 +51,7 @@ class Network:
         """Return the chunks of a source and sentences about what of it could not be read.
 
         Raises:
-            Refused, BadArchive, ParserMissing: nothing of it could be read.
+            Refused, BadArchive, ParserMissing, LookupError: nothing of it could be read.
         """
         readers: dict[Kind, Callable[[Source, Progress], Result]] = {
             "sdist": self.sdist,
@@ -77,41 +67,41 @@ class Network:
 
     def sdist(self, source: Source, progress: Progress) -> Result:
         """Read the source archive of an exact version: its documentation, which wheels leave out, and its API."""
-        url, digest = source.location, source.digest
-        if not url:
-            page = f"{self.registries.pypi}/pypi/{quote(source.title)}/{quote(source.version)}/json"
-            files = _json(self.fetcher.get(page).body, page).get("urls") or []
-            files.sort(key=lambda file: file.get("packagetype") != "sdist")
-            if not files:
-                raise Refused(f"{source.title} {source.version} has no files on {self.registries.pypi}.")
-            url, digest = files[0]["url"], source.digest or f"sha256:{files[0]['digests']['sha256']}"
-        return self._archive(url, digest, lambda folder: read_tree(folder, progress))
+        if source.location:
+            archive = Archive(url=source.location, digest=source.digest)
+        else:
+            archive = pypi_archive(self.fetcher, self.registries.pypi, source)
+        if archive.wheel:
+            return self._archive(archive, lambda folder: read_distribution(folder, source.title, progress))
+        return self._archive(archive, lambda folder: read_tree(folder, progress))
 
     def npm_tarball(self, source: Source, progress: Progress) -> Result:
         """Read the tarball of an exact npm version."""
-        url, digest = source.location, source.digest
-        if not url:
-            page = f"{self.registries.npm}/{quote(source.title, safe='@')}/{quote(source.version)}"
-            found = _json(self.fetcher.get(page).body, page).get("dist") or {}
-            if "tarball" not in found:
-                raise Refused(f"{source.title} {source.version} has no tarball on {self.registries.npm}.")
-            url, digest = found["tarball"], source.digest or found.get("integrity") or found.get("shasum", "")
-        return self._archive(url, digest, lambda folder: npm.read_package(folder, source.title, progress))
+        if source.location:
+            archive = Archive(url=source.location, digest=source.digest)
+        else:
+            archive = npm_archive(self.fetcher, self.registries.npm, source)
+        return self._archive(archive, lambda folder: npm.read_package(folder, source.title, progress))
+
+    def newest(self, source: Source) -> str:
+        """Return the newest final version of a `pypi:` or `npm:` source that names none."""
+        return newest(self.fetcher, self.registries, source)
 
     def crate(self, source: Source, progress: Progress) -> Result:
         """Read the pages of a Rust crate; its API is not extracted."""
         url = f"{self.registries.crates}/crates/{source.title}/{source.title}-{source.version}.crate"
-        return self._archive(source.location or url, source.digest, lambda folder: read_folder(folder, progress))
+        archive = Archive(url=source.location or url, digest=source.digest)
+        return self._archive(archive, lambda folder: read_folder(folder, progress))
 
-    def _archive(self, url: str, digest: str, read: Callable[[Path], Result]) -> Result:
-        data = self.fetcher.get(url, limit=ARCHIVE_BYTES, seconds=ARCHIVE_SECONDS).body
-        check_digest(data, digest)
+    def _archive(self, archive: Archive, read: Callable[[Path], Result]) -> Result:
+        data = self.fetcher.get(archive.url, limit=ARCHIVE_BYTES, seconds=ARCHIVE_SECONDS).body
+        check_digest(data, archive.digest)
         notes: list[str] = []
         with tempfile.TemporaryDirectory(prefix="understudy-docs-") as scratch:
             folder = Path(scratch)
             unpack(data, folder, notes)
             inside = list(folder.iterdir())
-            chunks, more = read(inside[0] if len(inside) == 1 and inside[0].is_dir() else folder)
+            chunks, more = read(inside[0] if len(inside) == 1 and inside[0].is_dir() and not archive.wheel else folder)
         return chunks, notes + more
 
     def sphinx(self, source: Source, progress: Progress) -> Result:
@@ -262,13 +252,3 @@ def _git_environment(home: str) -> dict[str, str]:
         "GIT_LFS_SKIP_SMUDGE": "1",
         "GIT_ASKPASS": "true",
     }
-
-
-def _json(body: bytes, url: str) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"{url!r} did not answer with JSON.") from error
-    if not isinstance(found, dict):
-        raise Refused(f"{url!r} did not answer with a JSON object.")
-    return found

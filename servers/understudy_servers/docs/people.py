@@ -1,19 +1,22 @@
 """`understudy docs`: the index for people. Add, list, search, show, update, remove, doctor."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from understudy_servers.docs import jobs
 from understudy_servers.docs.addable import CannotAdd, addable
-from understudy_servers.docs.building import InlineBuilder, lock_path
+from understudy_servers.docs.building import InlineBuilder, lock_path, publish
 from understudy_servers.docs.catalog import Library, NotIndexed
+from understudy_servers.docs.clean import visible
 from understudy_servers.docs.commands import (
     EMBEDDER_HELP,
     home_option,
@@ -22,19 +25,32 @@ from understudy_servers.docs.commands import (
     python_option,
     root_option,
 )
-from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.ids import BadLibraryId
+from understudy_servers.docs.desk import Desk, StillIndexing
+from understudy_servers.docs.ids import BadLibraryId, parse
 from understudy_servers.docs.indexer import Indexer
 from understudy_servers.docs.lock import FileLock
-from understudy_servers.docs.net import Fetcher
+from understudy_servers.docs.net import PORTS, Fetcher, Refused
 from understudy_servers.docs.network import Network
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.reading import UnreadableSource
+from understudy_servers.docs.registries import Registries
 from understudy_servers.docs.reply import list_reply, pack
 from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import Store
 
 embedder_option = click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
+allow_option = click.option(
+    "--allow", multiple=True, metavar="HOST:PORT", help="Also fetch from this address, though it is not public."
+)
+registry_option = click.option(
+    "--registry",
+    default="",
+    metavar="URL",
+    help="Ask this mirror of the simple index or of npm. [default: the public registry]",
+)
+
+
+_NOT_PUBLIC = re.compile(r"'(?:https?://)?([\w.:\[\]-]+?)(?:/[^']*)?' (?:resolves to \S+ which is not|uses port)")
 
 
 class NotFound(click.ClickException):
@@ -57,30 +73,40 @@ def docs() -> None:
 @docs.command()
 @click.argument("source")
 @click.option("--name", default="", help="Name it is asked for by, such as 'acme' or 'acme@2.1'.")
-@click.option(
-    "--allow", multiple=True, metavar="HOST:PORT", help="Also fetch from this address, though it is not public."
-)
+@allow_option
+@registry_option
 @click.option("--vectors/--no-vectors", default=True, show_default=True, help="Build the vectors now, too.")
 @embedder_option
 @home_option
-def add(source: str, name: str, allow: tuple[str, ...], vectors: bool, embedder: str, home: Path | None) -> None:
-    """Index SOURCE: a folder or file, pypi:NAME==VERSION, npm:NAME@VERSION, or an address.
+def add(
+    source: str, name: str, allow: tuple[str, ...], registry: str, vectors: bool, embedder: str, home: Path | None
+) -> None:
+    """Index SOURCE: a folder or file, pypi:NAME[==VERSION], npm:NAME[@VERSION], or an address.
 
     Naming a source here is what allows the network to be used, for that source alone.
     """
     store = open_store(home)
+    network = _network(allow, registry)
     try:
-        wanted = addable(source, name=name, network=True)
-    except (CannotAdd, BadLibraryId) as error:
-        raise BadInput(str(error)) from error
-    network = Network(fetcher=Fetcher(allowed=frozenset(allow)))
+        wanted = addable(source, name=name, network=True, newest=True)
+        if wanted.kind in ("sdist", "npm-tarball") and not wanted.version:
+            wanted = replace(wanted, version=network.newest(wanted))
+    except (CannotAdd, BadLibraryId, Refused) as error:
+        raise BadInput(_advised(str(error), source)) from error
     _index(store, wanted, network)
     if vectors:
         _embed(store, embedder)
-    version = store.versions(wanted.key)[0]
+    version = next(one for one in store.versions(wanted.key) if one.number == wanted.version)
     for note in version.notes[:20]:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {safe(note)}", err=True)
+    if len(version.notes) > 20:
+        click.echo(f"note: and {len(version.notes) - 20} more; `understudy docs show {version.key}` has all", err=True)
     click.echo(f"{version.library_id}: {version.chunks} snippets")
+
+
+def _network(allow: tuple[str, ...], registry: str) -> Network:
+    registries = Registries(pypi=registry, npm=registry, crates=registry) if registry else Registries()
+    return Network(fetcher=Fetcher(allowed=frozenset(allow)), registries=registries)
 
 
 def _index(store: Store, source: Source, network: Network) -> None:
@@ -90,10 +116,28 @@ def _index(store: Store, source: Source, network: Network) -> None:
         def watched(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total or None)
 
-        job = InlineBuilder(store, network=network, watched=watched).request(source)
-    state = jobs.status(store, job)
-    if state.state == "failed":
-        raise BadInput(state.message)
+        try:
+            publish(store, source, network=network, watched=watched)
+        except UnreadableSource as error:
+            raise BadInput(_advised(str(error), source.location)) from error
+
+
+def _advised(said: str, typed: str) -> str:
+    """Add how a server that is not public can be allowed, when it is the one the person asked for.
+
+    What somebody else's page redirects or links to is never recommended.
+    """
+    refused = _NOT_PUBLIC.search(said)
+    host = urlsplit(typed).hostname if "://" in typed else None
+    if refused is None or (host is not None and host not in refused[1]):
+        return said
+    address = refused[1] if ":" in refused[1] else f"{refused[1]}:{PORTS.get(urlsplit(typed).scheme, 443)}"
+    return f"{said} If you trust that server, add --allow {address}."
+
+
+def safe(text: str) -> str:
+    """Return text from a stranger without what a terminal would obey."""
+    return visible(text).replace("\n", " ")
 
 
 def _embed(store: Store, embedder: str) -> None:
@@ -116,7 +160,8 @@ def _embed(store: Store, embedder: str) -> None:
 
 def _progress() -> Progress:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _desk(
@@ -132,10 +177,19 @@ def _found(desk: Desk, library: str) -> tuple[Library, str]:
         found, number = desk.locate(library)
         desk.wait(found, number)
         return desk.locate(library)
-    except (NotIndexed, UnreadableSource) as error:
-        raise NotFound(str(error)) from error
+    except (NotIndexed, UnreadableSource, StillIndexing) as error:
+        raise NotFound(_for_people(desk, str(error))) from error
     except BadLibraryId as error:
         raise BadInput(str(error)) from error
+
+
+def _for_people(desk: Desk, said: str) -> str:
+    """Name the commands where the sentence for models names the tools."""
+    said = said.replace("add-docs", "`understudy docs add`").replace("`list-libraries`", "`understudy docs list`")
+    said = said.replace("with the network allowed ", "")
+    if "is not indexed" in said and not desk.project.environments():
+        said += " No environment was found here: name one with --python, or the project with --root."
+    return said
 
 
 @docs.command("list")
@@ -210,11 +264,11 @@ def show(library: str, symbol: str, home: Path | None, roots: tuple[Path, ...], 
         click.echo(pack(found, query=symbol, tokens=20_000, page=1, secret=desk.store.setting("secret"))[0])
         return
     version = found_library.indexed[number]
-    click.echo(f"{version.library_id}  {version.summary}".rstrip())
+    click.echo(f"{version.library_id}  {safe(version.summary)}".rstrip())
     click.echo(f"source: {version.source.kind} {version.source.location}")
     click.echo(f"snippets: {version.chunks}, digest {version.digest[:16]}")
     for note in version.notes:
-        click.echo(f"note: {note}")
+        click.echo(f"note: {safe(note)}")
 
 
 @docs.command()
@@ -223,27 +277,38 @@ def show(library: str, symbol: str, home: Path | None, roots: tuple[Path, ...], 
 @root_option
 @python_option
 @embedder_option
+@allow_option
+@registry_option
 def update(
-    libraries: tuple[str, ...], home: Path | None, roots: tuple[Path, ...], pythons: tuple[Path, ...], embedder: str
+    libraries: tuple[str, ...],
+    home: Path | None,
+    roots: tuple[Path, ...],
+    pythons: tuple[Path, ...],
+    embedder: str,
+    allow: tuple[str, ...],
+    registry: str,
 ) -> None:
     """Read LIBRARIES again, or all that were added, and build missing vectors."""
     desk = _desk(home, roots, pythons)
+    network = _network(allow, registry)
     if libraries:
-        wanted = []
-        for name in libraries:
-            library, number = _found(desk, name)
-            wanted.append(library.indexed[number].source)
+        wanted = [library.indexed[number].source for library, number in (_found(desk, name) for name in libraries)]
     else:
-        wanted = [
-            version.source for version in desk.store.versions() if version.source.kind not in ("installed", "npm")
-        ]
+        added = [version.source for version in desk.store.versions()]
+        wanted = [source for source in added if source.kind not in ("installed", "npm")]
+    failed = 0
     for source in wanted:
         try:
-            _index(desk.store, source, Network())
+            _index(desk.store, source, network)
             click.echo(f"{source.id} was read again")
         except BadInput as error:
-            click.echo(f"{source.id} stays as it was: {error.message}", err=True)
+            failed += 1
+            click.echo(f"{source.id} stays as it was. {error.message}", err=True)
     _embed(desk.store, embedder)
+    if failed:
+        raise NotFound(f"{failed} of {len(wanted)} could not be read again.")
+    if not wanted:
+        click.echo("Nothing was added that could be read again. Installed packages are read when they change.")
 
 
 @docs.command()
@@ -256,12 +321,15 @@ def remove(library: str, home: Path | None, roots: tuple[Path, ...], pythons: tu
     desk = _desk(home, roots, pythons)
     try:
         found, number = desk.locate(library)
-    except (NotIndexed, BadLibraryId) as error:
-        raise NotFound(str(error)) from error
-    gone = desk.store.remove(found.key, number if "@" in library or "==" in library else None)
+    except NotIndexed as error:
+        raise NotFound(_for_people(desk, str(error))) from error
+    except BadLibraryId as error:
+        raise BadInput(str(error)) from error
+    gone = desk.store.remove(found.key, number if parse(library).version else None)
     if not gone:
-        raise NotFound(f"{found.title} is installed but not indexed, so there is nothing to remove.")
-    click.echo(f"removed {gone} version{'s' if gone > 1 else ''} of {found.title}")
+        raise NotFound(f"{found.title} is not indexed, so there is nothing to remove.")
+    again = " It is indexed again when somebody asks for it." if found.sources else ""
+    click.echo(f"removed {gone} version{'s' if gone > 1 else ''} of {found.title}.{again}")
 
 
 @docs.command()

@@ -59,7 +59,7 @@ def _fetched(source: Source, progress: Progress, network: "Network | None") -> t
 
     try:
         return (network or Network()).read(source, progress)
-    except (Refused, BadArchive, ParserMissing, OSError) as error:
+    except (Refused, BadArchive, ParserMissing, LookupError, OSError) as error:
         raise UnreadableSource(f"{source.id} could not be indexed. {error}") from error
 
 

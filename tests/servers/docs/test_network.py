@@ -3,70 +3,24 @@
 import io
 import json
 import tarfile
-import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.servers.docs.site import Site, network, page, serving, tar_gz
 
 from understudy_servers.docs.addable import CannotAdd, addable
 from understudy_servers.docs.archives import BadArchive, check_digest, unpack
 from understudy_servers.docs.net import Fetcher, Refused, check_address, is_public
-from understudy_servers.docs.network import Network, Registries
 from understudy_servers.docs.source import Source
-
-Answer = tuple[int, Mapping[str, str], bytes]
-Site = dict[str, Answer]
 
 
 @pytest.fixture
 def site() -> Iterator[tuple[str, Site]]:
-    """A web server on loopback whose pages are a dictionary, and its `host:port`."""
-    pages: Site = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, headers, body = pages.get(self.path, (404, {}, b"no"))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}", pages
-        server.shutdown()
-        thread.join()
-
-
-def network(address: str) -> Network:
-    base = f"http://{address}"
-    return Network(
-        fetcher=Fetcher(allowed=frozenset({address})), registries=Registries(pypi=base, npm=base, crates=base)
-    )
-
-
-def page(body: str, kind: str = "text/html") -> Answer:
-    return 200, {"Content-Type": kind}, body.encode()
-
-
-def tar_gz(files: Mapping[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return packed.getvalue()
+    with serving() as served:
+        yield served
 
 
 @pytest.mark.parametrize(
@@ -155,19 +109,19 @@ def test_the_source_archive_of_an_exact_version_is_read_and_its_digest_checked(s
     }
     data = tar_gz(files)
     listed = {
-        "packagetype": "sdist",
-        "url": f"http://{address}/shelf.tar.gz",
-        "digests": {"sha256": sha256(data).hexdigest()},
+        "filename": "shelf-2.0.tar.gz",
+        "url": "../files/shelf-2.0.tar.gz",
+        "hashes": {"sha256": sha256(data).hexdigest()},
     }
-    pages["/pypi/shelf/2.0/json"] = page(json.dumps({"urls": [listed]}), "application/json")
-    pages["/shelf.tar.gz"] = (200, {}, data)
+    pages["/shelf/"] = page(json.dumps({"files": [listed]}), "application/vnd.pypi.simple.v1+json")
+    pages["/files/shelf-2.0.tar.gz"] = (200, {}, data)
 
     chunks, _ = network(address).read(addable("pypi:shelf==2.0", network=True))
 
     assert {"Guide", "shelf.hang"} <= {chunk.title for chunk in chunks}
     assert not Path("/tmp/understudy-was-here").exists()
-    listed["digests"] = {"sha256": "0" * 64}
-    pages["/pypi/shelf/2.0/json"] = page(json.dumps({"urls": [listed]}), "application/json")
+    listed["hashes"] = {"sha256": "0" * 64}
+    pages["/shelf/"] = page(json.dumps({"files": [listed]}), "application/vnd.pypi.simple.v1+json")
     with pytest.raises(BadArchive, match="not what was stated"):
         network(address).read(addable("pypi:shelf==2.0", network=True))
 
