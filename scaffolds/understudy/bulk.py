@@ -17,9 +17,10 @@ import anyio
 
 from understudy.answer import Answer
 from understudy.budget import Budget, Meter
-from understudy.context import Context
+from understudy.context import Cache, Context
 from understudy.errors import BudgetExceeded, ModelError, ServerError, UnderstudyError
 from understudy.problem import Message, Options, Problem, Reply, Tests, ToolCall
+from understudy.remember import State, forget, state_home
 from understudy.scaffold import Scaffold
 from understudy.solving import connected, opened, packaged_price
 from understudy.trace import Trace
@@ -66,24 +67,38 @@ async def solve_lines(
     trace: Trace,
     say: Callable[[str], None],
     keep_texts: bool = False,
+    state: Path | None = None,
 ) -> Done:
     """Answer every line of `source` that `target` does not answer yet, `jobs` at a time, within one budget for all.
 
-    The trace gets every call; its texts, which may be many, only with `keep_texts`.
+    The trace gets every call; its texts, which may be many, only with `keep_texts`. Replies to lines that are not
+    answered yet are kept in `state`, by default a folder named by `target`, which is emptied once all are answered.
 
     Raises:
         BulkError: A line of the input is broken; nothing was asked.
+        Busy: Another process writes the same answers.
         UnderstudyError: A model or a server cannot be opened.
     """
     items = list(read_items(source, max_tokens))
     before = answered_ids(target)
     waiting = [item for item in items if item.id not in before]
-    run = _Run(scaffold, Meter(budget), trace, seed, say, len(waiting), keep_texts)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    async with opened(models, batch=batch) as ready, connected(servers) as reachable:
-        with target.open("a", encoding="utf-8", errors="replace") as out:
-            await run.all(waiting, jobs, ready, reachable, out)
+    folder = state or default_state(target)
+    with State(folder) as kept:
+        if kept.replies:
+            say(f"going on with {kept.replies} kept replies from {folder}")
+        run = _Run(scaffold, Meter(budget), trace, seed, say, len(waiting), keep_texts, kept.cache)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        async with opened(models, batch=batch) as ready, connected(servers) as reachable:
+            with target.open("a", encoding="utf-8", errors="replace") as out:
+                await run.all(waiting, jobs, ready, kept.servers(reachable), out)
+        if state is None and not run.failed and not run.stopped:
+            forget(folder)
     return Done(answered=run.answered, kept=len(items) - len(waiting), failed=run.failed, stopped=run.stopped)
+
+
+def default_state(target: Path) -> Path:
+    """A folder of the user's own, named by the file of answers."""
+    return state_home() / hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]
 
 
 def read_items(source: Path, max_tokens: int) -> Iterator[Item]:
@@ -137,9 +152,10 @@ class _Run:
         say: Callable[[str], None],
         total: int,
         keep_texts: bool,
+        cache: Cache,
     ) -> None:
         self.scaffold, self.meter, self.trace, self.seed = scaffold, meter, trace, seed
-        self.say, self.total, self.keep_texts = say, total, keep_texts
+        self.say, self.total, self.keep_texts, self.cache = say, total, keep_texts, cache
         self.answered = self.failed = 0
         self.stopped = False
 
@@ -158,6 +174,7 @@ class _Run:
                     servers=servers,
                     meter=self.meter,
                     trace=trace,
+                    cache=self.cache,
                     price=packaged_price,
                     seed=int.from_bytes(hashlib.sha256(f"{self.seed}/{item.id}".encode()).digest()[:7], "big"),
                     path=item.id.replace("/", "_"),

@@ -12,7 +12,7 @@ import anyio
 import click
 
 from understudy.budget import Budget
-from understudy.bulk import BulkError, solve_lines
+from understudy.bulk import BulkError, default_state, solve_lines
 from understudy.errors import (
     BudgetExceeded,
     MissingCheck,
@@ -26,6 +26,7 @@ from understudy.problem import Message, Options, Problem
 from understudy.project import TEST_TIMEOUT_S, ProjectError
 from understudy.project_run import ProjectRun, solve_project
 from understudy.reach import Reach
+from understudy.remember import forget
 from understudy.scaffold import Scaffold, servers_of
 from understudy.server_options import named_servers, pairs, server_options
 from understudy.solving import solve as solve_problem
@@ -126,7 +127,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--show-chars", type=click.IntRange(min=0), default=24_000, show_default=True, help="Of files, in a prompt."
 )
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder that lets a run go on later.")
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that lets a run go on later; a project and --jsonl have one of their own.",
+)
 @click.option("--fresh", is_flag=True, help="Forget an earlier run of the same task.")
 @click.option(
     "--jsonl", nargs=2, type=click.Path(dir_okay=False, path_type=Path), metavar="IN OUT", help="Prompts in bulk."
@@ -143,7 +148,7 @@ def solve(task: tuple[str, ...], **given: Any) -> None:
     In bulk:     understudy solve --jsonl in.jsonl out.jsonl --local SPEC
 
     On a project it tries on a copy with the testing server as judge, prints the patch, and writes only with --apply. A
-    run that was stopped goes on where it was when the same command is given again.
+    run that was stopped goes on where it was when the same command is given again; a question needs --state for that.
     """
     common = _common(given)
     if given["jsonl"]:
@@ -210,8 +215,11 @@ def _question(common: Common, text: str, given: Mapping[str, Any]) -> None:
             budget=common.budget,
             seed=common.seed,
             trace=common.trace,
+            state=given["state"],
         )
 
+    if given["fresh"] and given["state"]:
+        forget(given["state"])
     answer = _run(run)
     if answer.text:
         click.echo(answer.text)
@@ -267,6 +275,10 @@ def _in_bulk(common: Common, task: tuple[str, ...], given: Mapping[str, Any]) ->
     if task:
         raise click.UsageError("--jsonl takes its prompts from the file, so no TASK goes with it.")
     source, target = given["jsonl"]
+    if given["fresh"]:
+        if target.exists():
+            raise click.UsageError(f"{str(target)!r} holds answers, which --fresh does not delete. Remove it yourself.")
+        forget(given["state"] or default_state(target))
 
     async def work() -> Any:
         return await solve_lines(
@@ -283,6 +295,7 @@ def _in_bulk(common: Common, task: tuple[str, ...], given: Mapping[str, Any]) ->
             trace=common.trace,
             say=lambda line: click.echo(line, err=True),
             keep_texts=given["save_trace"] is not None,
+            state=given["state"],
         )
 
     done = _run(work)

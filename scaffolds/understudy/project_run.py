@@ -6,7 +6,6 @@ and a second run with `--apply` costs nothing.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from understudy.context import Context
 from understudy.errors import BudgetExceeded
 from understudy.problem import Tests
 from understudy.project import Project, ProjectError, apply_changes, project_problem, read_project, testing_command
-from understudy.remember import KeptCompletions, KeptLines, RememberingServer
+from understudy.remember import State, forget, state_home
 from understudy.scaffold import Scaffold
 from understudy.solving import connected, opened, packaged_price, within_budget
 from understudy.spelling import fingerprint
@@ -85,19 +84,18 @@ async def solve_project(run: ProjectRun) -> ProjectResult:
     check = project.check(run.test_timeout_s)
     folder = run.state or default_state(run)
     if run.fresh:
-        for name in ("completions.jsonl", "verdicts.jsonl"):
-            (folder / name).unlink(missing_ok=True)
+        forget(folder)
     targets = {SERVER: testing_command(project.root, run.python, run.test_timeout_s), **run.servers}
-    with KeptLines(folder / "completions.jsonl") as completions, KeptLines(folder / "verdicts.jsonl") as verdicts:
-        if completions.records:
-            run.say(f"going on with {len(completions.records)} kept replies from {folder}")
+    with State(folder) as state:
+        if state.replies:
+            run.say(f"going on with {state.replies} kept replies from {folder}")
         async with opened(run.models) as models, connected(targets) as servers:
             context = Context(
                 models=models,
-                servers={**servers, SERVER: RememberingServer(servers[SERVER], verdicts)},
+                servers=state.servers(servers),
                 meter=Meter(run.budget),
                 trace=run.trace,
-                cache=KeptCompletions(completions),
+                cache=state.cache,
                 price=packaged_price,
                 seed=run.seed,
             )
@@ -118,9 +116,7 @@ def default_state(run: ProjectRun) -> Path:
         sorted(run.models.items()),
         run.seed,
     ]
-    name = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(home) / "understudy" / "solve" / name
+    return state_home() / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 async def _work(run: ProjectRun, project: Project, check: Tests, context: Context) -> ProjectResult:

@@ -8,17 +8,20 @@ appended and synced before they are used; a line that was cut off by the end of 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from understudy.checks import CLIENT
+from understudy.checks import CLIENT, SERVER
 from understudy.context import Server, ToolResult
 from understudy.errors import UnderstudyError
 from understudy.model import Completion
 from understudy.models.replay import completion_from
 from understudy.problem import Tool
+
+COMPLETIONS, VERDICTS = "completions.jsonl", "verdicts.jsonl"
 
 
 class Busy(UnderstudyError):
@@ -128,6 +131,70 @@ class RememberingServer:
         if not result.is_error:
             self._lines.put(key, asdict(result))
         return result
+
+
+class State:
+    """A folder that lets a run go on where it was stopped: `solve(…, state=FOLDER)`.
+
+    Replies of models are kept for as many problems as share the folder, and the testing server's verdicts. Other
+    servers are asked again, since what they answer may follow from what they were told before.
+
+    Raises:
+        Busy: Another process uses the folder.
+        OSError: The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        with ExitStack() as stack:
+            self._completions = stack.enter_context(KeptLines(self.folder / COMPLETIONS))
+            self._verdicts = stack.enter_context(KeptLines(self.folder / VERDICTS))
+            self._open = stack.pop_all()
+        self.cache = KeptCompletions(self._completions)
+
+    @property
+    def replies(self) -> int:
+        """How many replies of models are kept."""
+        return len(self._completions.records)
+
+    def servers(self, servers: Mapping[str, Server]) -> dict[str, Server]:
+        """The same servers, the testing server remembered."""
+        return {
+            name: RememberingServer(server, self._verdicts) if name == SERVER else server
+            for name, server in servers.items()
+        }
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+
+@contextmanager
+def opened_state(state: State | Path | str | None) -> Iterator[State | None]:
+    """Open a folder and close it at the end; a state that is open already stays so."""
+    if isinstance(state, State) or state is None:
+        yield state
+        return
+    with State(state) as own:
+        yield own
+
+
+def forget(folder: Path) -> None:
+    """Drop what is kept in a folder."""
+    for name in (COMPLETIONS, VERDICTS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def state_home() -> Path:
+    """Where runs are kept whose folder the user did not choose."""
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(home) / "understudy" / "solve"
 
 
 def _identity(meta: Mapping[str, Any] | None) -> Any:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from understudy.answer import Answer
 from understudy.budget import Budget, Meter, TokenPrice
@@ -12,6 +13,9 @@ from understudy.model import Model
 from understudy.problem import Message, Problem
 from understudy.scaffold import Scaffold
 from understudy.trace import Trace
+
+if TYPE_CHECKING:
+    from understudy.remember import State
 
 Price = Callable[[str], TokenPrice | None]
 
@@ -27,6 +31,7 @@ async def solve(
     cache: Cache | None = None,
     price: Price | None = None,
     trace: Trace | None = None,
+    state: "State | Path | str | None" = None,
 ) -> Answer:
     """Work on a problem and return the answer; when the budget ends first, the answer so far.
 
@@ -41,20 +46,25 @@ async def solve(
         cache: Completions that were paid for already, and where new ones are kept.
         price: Model spec -> its price; by default the packaged price list.
         trace: Give one to read afterwards what happened and what it cost.
+        state: A folder, or a `remember.State`: the run keeps every reply and verdict there before it uses it, and the
+            same call goes on where the last one was stopped, however it was. It takes the place of `cache`.
 
     Raises:
+        ValueError: Both a cache and a state are given.
         UnderstudyError: A role without a model, a missing check, a server or model that failed …
     """
     if isinstance(problem, str):
         problem = Problem(messages=(Message(role="user", content=problem),))
     roles: Mapping[str, Any] = models if isinstance(models, Mapping) else {"local": models}
-    async with opened(roles) as ready, connected(servers or {}) as reachable:
+    if state is not None and cache is not None:
+        raise ValueError("A state keeps replies itself. Give `state` or `cache`, not both.")
+    async with _kept(state) as kept, opened(roles) as ready, connected(servers or {}) as reachable:
         context = Context(
             models=ready,
-            servers=reachable,
+            servers=kept.servers(reachable) if kept else reachable,
             meter=Meter(budget or Budget()),
             trace=Trace() if trace is None else trace,
-            cache=cache,
+            cache=kept.cache if kept else cache,
             price=price or packaged_price,
             seed=seed,
         )
@@ -71,6 +81,18 @@ async def within_budget(scaffold: Scaffold, problem: Problem, context: Context) 
     except BudgetExceeded as refusal:
         context.note("budget", reason=str(refusal))
         return Answer(stopped="budget", complete=False)
+
+
+@asynccontextmanager
+async def _kept(state: "State | Path | str | None") -> "AsyncIterator[State | None]":
+    if state is None:
+        yield None
+        return
+    # Reads recordings' form of completions, which a run that keeps nothing never needs.
+    from understudy.remember import opened_state  # noqa: PLC0415
+
+    with opened_state(state) as kept:
+        yield kept
 
 
 @asynccontextmanager
