@@ -19,6 +19,7 @@ from typing import Any, Literal
 import anyio
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from understudy.context import Server
 from understudy.errors import UnderstudyError
@@ -190,6 +191,6 @@ def doctor(named: tuple[str, ...], parts: tuple[str, ...], as_json: bool) -> Non
 def _show(console: Console, finding: Finding, *, new: bool) -> None:
     if new:
         console.print(f"[bold]{finding.area}[/]")
-    console.print(f"  {MARKS[finding.state]} {finding.name}: {finding.detail}", soft_wrap=True)
+    console.print(f"  {MARKS[finding.state]} {escape(finding.name)}: {escape(finding.detail)}", soft_wrap=True)
     if finding.cure:
-        console.print(f"      [dim]{finding.cure}[/]", soft_wrap=True)
+        console.print(f"      [dim]{escape(finding.cure)}[/]", soft_wrap=True)

@@ -49,3 +49,12 @@ def test_a_spec_that_does_not_parse_is_a_sentence() -> None:
 
     assert result.exit_code == 1
     assert "Traceback" not in result.output
+
+
+def test_a_cure_is_shown_as_it_must_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy_harness.doctor.EXTRAS", {"docs": ("no_such_library", "reading of [links]")})
+
+    result = CliRunner().invoke(doctor, ["--only", "installation"])
+
+    assert "docs: reading of [links]" in result.output
+    assert "pip install 'understudy[docs]'" in result.output
