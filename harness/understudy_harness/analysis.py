@@ -168,6 +168,8 @@ class Analysis:
     truncated: bool
     """A prompt was cut to fit a window, which disqualifies the run unless that is overridden."""
     notes: list[str] = field(default_factory=list)
+    looks: int = 0
+    """How often these test samples were looked at, this time included; 0 for dev samples."""
 
 
 def analyze(columns: Columns, *, level: float = 0.95) -> Analysis:

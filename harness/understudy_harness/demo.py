@@ -33,6 +33,7 @@ def settings(out: Path, *, full: bool) -> Settings:
         out=_folder(out, "demo-full" if full else "demo"),
         cells=cells,
         limit=None if full else SAMPLES,
+        split="test",
         command="make demo FULL=1" if full else "make demo",
     )
 

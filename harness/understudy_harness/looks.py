@@ -12,16 +12,26 @@ LOOKS = "looks.jsonl"
 def count_look(analysis: Analysis) -> int:
     """Note a look at a run's test samples beside its folder; return how many there were, this one included.
 
-    Looks at other splits are free and return 0. A look at the same rows again is no new look.
+    Looks at dev samples are free and return 0. A look at the same rows again is no new look.
     """
-    if analysis.header.get("split") != "test":
+    if analysis.header.get("split") not in ("test", "all"):
         return 0
     path = analysis.columns.folder.resolve().parent / LOOKS
     datasets = sorted(str(result.about.get("dataset", "")) for result in analysis.benchmarks)
-    look = {"datasets": datasets, "run": analysis.columns.folder.resolve().name, "rows": analysis.columns.rows}
+    names = sorted(result.name for result in analysis.benchmarks)
+    look = {
+        "benchmarks": names,
+        "datasets": datasets,
+        "run": analysis.columns.folder.resolve().name,
+        "rows": analysis.columns.rows,
+    }
     before = _looks(path.read_text("utf-8")) if path.is_file() else []
-    same_data = [found for found in before if set(found["datasets"]) & set(datasets)]
-    if any({name: found[name] for name in look} == look for found in same_data):
+    same_data = [
+        found
+        for found in before
+        if set(found["datasets"]) & set(datasets) or set(found.get("benchmarks", ())) & set(names)
+    ]
+    if any({name: found.get(name) for name in look} == look for found in same_data):
         return len(same_data)
     try:
         with path.open("a", encoding="utf-8") as file:

@@ -35,6 +35,11 @@ def about_benchmark(result: BenchmarkResult) -> tuple[str, ...]:
 
 def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
     yield from analysis.notes
+    if analysis.looks > 1:
+        yield (
+            f"This is look {analysis.looks} at these test samples from this folder of results: what was chosen after "
+            "an earlier look is not measured fairly by them."
+        )
     if analysis.truncated:
         rows = sum(arm.truncated for result in analysis.benchmarks for arm in result.arms)
         fate = (

@@ -45,14 +45,12 @@ def report(
         analysis.notes.append(note)
     if not analysis.columns.rows:
         raise SettingsError(f"{folder} holds no rows yet. Run it first: {analysis.header.get('command', 'gap run')}")
+    analysis.looks = count_look(analysis)
     forms = form or ("terminal", "html")
     if "json" in forms:
         click.echo(json.dumps(as_data(analysis, timing=not no_timing), indent=1))
-    looks = count_look(analysis)
     if "terminal" in forms:
         show(analysis, Console(), timing=not no_timing, allow_truncated=allow_truncated)
-        if looks > 1:
-            click.echo(f"\nThis is look {looks} at these test samples from this folder of results.")
     if "html" in forms:
         click.echo(f"\n{write_page(analysis, allow_truncated=allow_truncated)}")
 

@@ -20,9 +20,11 @@ from understudy_harness.arms import BARE, build_arms
 from understudy_harness.columns import read_columns
 from understudy_harness.errors import SettingsError
 from understudy_harness.journal import secrets_of
+from understudy_harness.looks import count_look
 from understudy_harness.report.page import write_page
 from understudy_harness.report.terminal import show
 from understudy_harness.run import Finished, execute
+from understudy_harness.sample import Split
 from understudy_harness.settings import Cell, Settings, Shard
 from understudy_harness.sweep import read_sweep
 from understudy_harness.wording import count
@@ -62,6 +64,16 @@ def run_options(command: F) -> F:
     return command
 
 
+def split_options(command: F) -> F:
+    """Which samples: dev unless the test samples are asked for."""
+    for option in (
+        click.option("--final", is_flag=True, help="Run and show the test samples: a look at them, which is counted."),
+        click.option("--split", type=click.Choice(["dev", "test", "all"]), help="[default: dev; test with --final]"),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.option("--local", help="The small model, such as ollama:qwen3:4b.")
 @click.option("--cloud", help="The large model; without it there is no gap, only lift.")
@@ -69,7 +81,7 @@ def run_options(command: F) -> F:
 @click.option("--control", "controls", multiple=True, help="A scaffold that should not help; @BENCHMARK may follow.")
 @click.option("--bare", default=BARE, show_default=True, help="The bare arm, the same for both models.")
 @click.option("--benchmark", "benchmarks", multiple=True, help="NAME, NAME:PATH or a path; repeatable.")
-@click.option("--split", type=click.Choice(["dev", "test", "all"]), default="test", show_default=True)
+@split_options
 @click.option("--sweep", type=click.Path(path_type=Path), help="A TOML file of models, scaffolds and benchmarks.")
 @click.option("--server", "servers", multiple=True, metavar="NAME=COMMAND|URL", help="Instead of our own server.")
 @click.option("--shard", type=ShardType(), help="Run only the i-th of n parts; `gap merge` joins them.")
@@ -82,7 +94,8 @@ def run(
     controls: Sequence[str],
     bare: str,
     benchmarks: Sequence[str],
-    split: Any,
+    split: Split | None,
+    final: bool,
     sweep: Path | None,
     servers: Sequence[str],
     shard: Shard | None,
@@ -102,10 +115,11 @@ def run(
         cells = read_sweep(sweep, seed=seed)
     else:
         cells = _cells(local, cloud, scaffolds, controls, bare, benchmarks, seed)
+    chosen = _split(split, final=final)
     settings = Settings(
-        out=out or Path("results") / _name(cells),
+        out=out or Path("results") / _name(cells, chosen),
         cells=cells,
-        split=split,
+        split=chosen,
         shard=shard,
         servers=dict(_named_server(text) for text in servers),
         command=rerun_command(),
@@ -131,7 +145,7 @@ def demo(full: bool, out: Path) -> None:
 @click.command()
 @click.option("--local", required=True, help="The model in question, such as ollama:qwen3:4b or gguf:model.gguf.")
 @click.option("--benchmark", "benchmarks", multiple=True, required=True, help="NAME, NAME:PATH or a path; repeatable.")
-@click.option("--split", type=click.Choice(["dev", "test", "all"]), default="test", show_default=True)
+@split_options
 @click.option("--thoughts", type=click.IntRange(1), default=8, show_default=True, help="Most thoughts per problem.")
 @click.option("--driven/--no-driven", default=True, help="Add the arm that needs no tool calls.")
 @click.option(
@@ -143,7 +157,8 @@ def demo(full: bool, out: Path) -> None:
 def thinking(
     local: str,
     benchmarks: Sequence[str],
-    split: Any,
+    split: Split | None,
+    final: bool,
     thoughts: int,
     driven: bool,
     reference: str | None,
@@ -158,10 +173,11 @@ def thinking(
     cells = thinking_arms.cells(
         local=local, benchmarks=benchmarks, thoughts=thoughts, driven=driven, seed=options["seed"]
     )
+    chosen = _split(split, final=final)
     settings = Settings(
-        out=out or Path("results") / f"thinking-{_name(cells)}",
+        out=out or Path("results") / f"thinking-{_name(cells, chosen)}",
         cells=cells,
-        split=split,
+        split=chosen,
         servers={**thinking_arms.SERVERS, **({"reference": reference} if reference else {})},
         command=rerun_command(),
         **_limits(options),
@@ -190,7 +206,10 @@ def _execute_and_report(settings: Settings, *, allow_truncated: bool, dask: str 
         click.echo(f"Part {shard.index} of {shard.count} is done: {settings.out}. Join the parts with `gap merge`.")
         return
     analysis = analyze(read_columns(settings.out))
+    analysis.looks = count_look(analysis)
     show(analysis, Console(), allow_truncated=allow_truncated)
+    if settings.split == "dev":
+        click.echo("\nThese were the dev samples, for choosing. The same command with --final shows the test samples.")
     page = write_page(analysis, allow_truncated=allow_truncated)
     click.echo(f"\n{page}")
 
@@ -252,7 +271,13 @@ def _named_server(text: str) -> tuple[str, str]:
     return name, target
 
 
-def _name(cells: Sequence[Cell]) -> str:
+def _split(split: Split | None, *, final: bool) -> Split:
+    if final and split not in (None, "test"):
+        raise SettingsError(f"--final shows the test samples, and --split {split} names others. Leave one of them out.")
+    return "test" if final else split or "dev"
+
+
+def _name(cells: Sequence[Cell], split: Split) -> str:
     """A folder's name that says what was run, the same for the same command so that it resumes."""
     arms = [arm for cell in cells for arm in cell.arms]
     words = [
@@ -261,4 +286,4 @@ def _name(cells: Sequence[Cell]) -> str:
     ]
     stem = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", word).strip("-") for word in words)
     seed = arms[0].seed if arms else 0
-    return stem[:120] + (f"-seed{seed}" if seed else "")
+    return stem[:120] + (f"-seed{seed}" if seed else "") + ("" if split == "test" else f"-{split}")

@@ -50,7 +50,7 @@ class Settings:
     epochs: int = 1
     limit: int | None = None
     """Samples per benchmark, drawn by the seed; None is all."""
-    split: Split = "test"
+    split: Split = "dev"
     seed: int = 0
     row_budget: Budget = Budget()
     most_usd: float | None = None

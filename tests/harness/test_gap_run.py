@@ -333,3 +333,27 @@ def test_a_killed_run_goes_on_and_pays_for_no_acknowledged_call_twice(tmp_path: 
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_hundred_kills_change_nothing(tmp_path: Path, tenth: int) -> None:
     assert_survives_kills(tmp_path, [(1 + (n * 37) % 170, n % 5) for n in range(10 * tenth, 10 * tenth + 10)])
+
+
+def test_test_samples_are_shown_only_when_they_are_asked_for_and_looks_are_counted(tmp_path: Path) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 40)
+    with answering() as server:
+        words = ["run", "--local", server.spec("small"), "--scaffold", "Vote(n=3)", "--benchmark", str(sums)]
+        chosen = gap(*words, "--out", tmp_path / "choosing")
+        final = gap(*words, "--final", "--out", tmp_path / "final")
+        second = gap(*words, "--seed", "1", "--split", "all", "--out", tmp_path / "second")
+        odd = gap(*words, "--final", "--split", "dev", "--out", tmp_path / "odd")
+    dev = {sample for _, sample in read_columns(tmp_path / "choosing").samples}
+    test = {sample for _, sample in read_columns(tmp_path / "final").samples}
+
+    assert chosen.exit_code == final.exit_code == second.exit_code == 0
+    assert dev
+    assert test
+    assert not dev & test
+    assert "The same command with --final shows the test samples" in chosen.output
+    assert "look" not in chosen.output
+    assert "look 1 at these test samples" in (tmp_path / "final/report.html").read_text()
+    assert "This is look 2 at these test samples" in " ".join(second.output.split())
+    assert "look 2 at these test samples" in (tmp_path / "second/report.html").read_text()
+    assert odd.exit_code == 2
+    assert "--final shows the test samples, and --split dev names others" in odd.output

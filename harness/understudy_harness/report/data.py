@@ -15,6 +15,7 @@ def as_data(analysis: Analysis, *, timing: bool = True) -> dict[str, Any]:
         "truncated": analysis.truncated,
         "rows": analysis.columns.rows,
         "notes": list(about_run(analysis)) if timing else [],
+        "looks": analysis.looks if timing else None,
         "benchmarks": [_benchmark(result, timing) for result in analysis.benchmarks],
     }
 

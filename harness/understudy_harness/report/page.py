@@ -93,6 +93,7 @@ def _asked(analysis: Analysis) -> str:
     epochs = int(analysis.header.get("epochs", 1))
     parts += [f"{epochs} epochs per sample"] if epochs > 1 else []
     parts += [f"split <b>{escape(str(analysis.header['split']))}</b>"] if "split" in analysis.header else []
+    parts += [f"look {analysis.looks} at these test samples"] if analysis.looks else []
     text = ", ".join(parts) + "."
     if scaffolds:
         text += " Asked: " + ", ".join(f"<code>{escape(name)}</code>" for name in scaffolds) + "."
