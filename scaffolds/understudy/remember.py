@@ -193,7 +193,7 @@ def forget(folder: Path) -> None:
 
 def state_home() -> Path:
     """Where runs are kept whose folder the user did not choose."""
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(home) / "understudy" / "solve"
 
 

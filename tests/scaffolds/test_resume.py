@@ -114,7 +114,7 @@ def killed_again_and_again(deadly: Deadly, command: list[str], home: Path, every
     for kills in range(40):
         acknowledged = {deadly.replies[number] for number in kept_numbers(home)}
         before, deadly.deadly = len(deadly.asked), every
-        environment = {**os.environ, "XDG_STATE_HOME": str(home)}
+        environment = {**os.environ, "XDG_DATA_HOME": str(home)}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             deadly.process = process
             said, complaint = process.communicate(timeout=60)
@@ -227,7 +227,7 @@ def test_a_fresh_start_forgets_replies_and_deletes_no_answers(deadly: Deadly, tm
     in_bulk = ["solve", "--local", deadly.spec, "--no-log", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out.jsonl"]
 
     def run(*arguments: Any) -> Any:
-        return CliRunner(env={"XDG_STATE_HOME": str(tmp_path)}).invoke(command_line, [str(part) for part in arguments])
+        return CliRunner(env={"XDG_DATA_HOME": str(tmp_path)}).invoke(command_line, [str(part) for part in arguments])
 
     assert [run(*arguments).exit_code for _ in range(2)] == [0, 0]
     assert len(deadly.asked) == 1

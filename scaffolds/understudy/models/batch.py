@@ -34,8 +34,8 @@ FIRST_POLL_S, SLOWEST_POLL_S = 5.0, 60.0
 
 def default_path() -> Path:
     """Where batches are written down."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "understudy" / "batches.jsonl"
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "understudy" / "batches.jsonl"
 
 
 @dataclass(kw_only=True, eq=False)

@@ -18,8 +18,8 @@ from understudy.trace import Event, Trace
 
 def default_path() -> Path:
     """Where the log is unless another file is named."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "understudy" / "usage.jsonl"
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "understudy" / "usage.jsonl"
 
 
 class Log:

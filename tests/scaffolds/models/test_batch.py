@@ -225,7 +225,7 @@ async def test_an_endpoint_that_is_gone_is_told_to_all_who_wait() -> None:
 
 
 def test_a_batched_spec_is_named_and_priced_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     model = model_from("batch:openai:gpt-5", environ={"OPENAI_API_KEY": "k"})
     at_once, batched = price_of("openai:gpt-5"), price_of(model.name)
     assert model.name == "batch:openai:gpt-5"
