@@ -49,7 +49,7 @@ def main(runs: int) -> None:
             subprocess.run([sys.executable, "-I", "-S", "-c", "pass"], check=True)
             floor.append((time.perf_counter() - started) * 1000)
         if number % SAMPLE == 10:
-            zygotes = [held(zygote.process.pid) for zygote in executor.pool.zygotes()]
+            zygotes = [held(process.pid) for process in executor.pool.processes()]
             click.echo(
                 f"after {number:6} runs: server {held(os.getpid())}, warm interpreters {zygotes} (KiB, descriptors)"
             )

@@ -11,12 +11,12 @@ import anyio
 import click
 
 from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
-from understudy_servers.testing.execute import Machine
 from understudy_servers.testing.frameworks.ctrf import export as ctrf_export
 from understudy_servers.testing.frameworks.generic import Generic
 from understudy_servers.testing.frameworks.junit import export as junit_export
-from understudy_servers.testing.isolation import POLICIES, Network, SandboxRefused, cure
+from understudy_servers.testing.isolation import POLICIES, Network, SandboxRefused
 from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.machine import Machine, Warmth
 from understudy_servers.testing.project import interpreter
 from understudy_servers.testing.result import Result
 from understudy_servers.testing.server import Settings, build_server
@@ -48,6 +48,10 @@ def machine_options(command: Any) -> Any:
             "--network", type=click.Choice(get_args(Network)), default="none", show_default=True,
             help="loopback lets tests talk to themselves.",
         ),
+        click.option(
+            "--warmth", type=click.Choice(get_args(Warmth)), default="auto", show_default=True,
+            help="auto: fork where safe; spare: started ahead, used once; cold: a new interpreter each time.",
+        ),
         click.option("--writes", is_flag=True, help="Let tests write beside themselves; nobody else sees it."),
         click.option("--protect", multiple=True, metavar="GLOB", help="Files no candidate may change. Repeatable."),
         click.option("--hidden", type=FOLDER, help="Tests that must pass too and are never shown."),
@@ -69,6 +73,7 @@ def settings(
     python: str | None,
     policy: Any,
     network: Any,
+    warmth: Any,
     preload: str,
     readable: tuple[str, ...],
     timeout: float | None,
@@ -87,7 +92,15 @@ def settings(
         limits = replace(limits, events_kb=65_536, processes=256, descriptors=1024)
     names = tuple(name.strip() for name in preload.split(",") if name.strip())
     chosen = interpreter(root, python) if root else python or sys.executable
-    machine = Machine(python=chosen, policy=policy, network=network, preload=names, readable=readable, limits=limits)
+    machine = Machine(
+        python=chosen,
+        policy=policy,
+        network=network,
+        warmth=warmth,
+        preload=names,
+        readable=readable,
+        limits=limits,
+    )
     return Settings(
         machine=machine,
         python=python,
@@ -190,4 +203,4 @@ def doctor(root: Path, **options: Any) -> None:
     finally:
         verifier.close()
     if isolation.missing:
-        raise Lacking(cure(isolation))
+        raise Lacking(isolation.cure)

@@ -1,47 +1,27 @@
-"""Carry out plans: choose the warm interpreter, lay out the files, run, judge. Blocking; used from threads."""
+"""Carry out plans: have the engine of this system run them, and judge what they left. Blocking; used from threads."""
 
 import os
-import shutil
-import socket
-import sys
-import tempfile
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from understudy_servers.testing import isolation as sandbox
+from understudy_servers.testing.engine import Engine, Errand, Warm
 from understudy_servers.testing.frameworks.foreign import Foreign
-from understudy_servers.testing.isolation import Isolation, Network, Policy, SandboxRefused
+from understudy_servers.testing.isolation import Isolation, SandboxRefused
 from understudy_servers.testing.judge import Judgement, judge, judge_output
+from understudy_servers.testing.layout import PREFIX, sweep
 from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.machine import Machine
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.pool import Pool
 from understudy_servers.testing.raw import Raw
-from understudy_servers.testing.running import Run
 from understudy_servers.testing.split import Split
-from understudy_servers.testing.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
-from understudy_servers.testing.worker.files import SCRATCH, SUPPORT, WORKSPACE, make_scratch, write_files
-from understudy_servers.testing.worker.surroundings import ALL, ENVIRONMENT
 
-PREFIX = "understudy-run-"
-MAX_COPY = 200 << 20
+__all__ = ["PREFIX", "Executor", "Machine", "NeedsPytest", "sweep"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """How this server runs tests: set on its command line, out of reach of any client."""
-
-    python: str = sys.executable
-    policy: Policy = "standard"
-    network: Network = "none"
-    preload: tuple[str, ...] = ()
-    readable: tuple[str, ...] = ()
-    plugins: bool = True  # whether the tests of a project load the pytest plugins that are installed
-    switched_off: frozenset[str] = frozenset()  # layers to leave out, for tests of the weaker cases
-    limits: Limits = field(default_factory=Limits)
+class NeedsPytest(Exception):
+    """The tests are pytest tests and the interpreter has no pytest."""
 
 
 class Executor:
@@ -49,10 +29,15 @@ class Executor:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.pool = Pool()
+        self.engine: Engine = machine.platform.make_engine(machine)
         self._isolation: Isolation | None = None
         self._lock = threading.Lock()
         self._has_pytest: bool | None = None
+
+    @property
+    def pool(self) -> Warm:
+        """The interpreters that wait for work."""
+        return self.engine.pool
 
     @property
     def isolation(self) -> Isolation:
@@ -64,10 +49,7 @@ class Executor:
         """
         with self._lock:
             if self._isolation is None:
-                refusal = sandbox.platform_refusal(self.machine.policy)
-                if refusal is not None:
-                    raise SandboxRefused(refusal)
-                found = sandbox.probe(self._attempt, network=self.machine.network, off=self.machine.switched_off)
+                found = self.engine.probe()
                 sandbox.insist(found, self.machine.policy)
                 self._isolation = found
             return self._isolation
@@ -77,53 +59,32 @@ class Executor:
         """Whether the interpreter has pytest, by asking where it would come from."""
         with self._lock:
             if self._has_pytest is None:
-                with self.pool.borrow(Recipe(python=self.machine.python, preload=self.machine.preload)) as zygote:
-                    self._has_pytest = bool(zygote.facts["can_pytest"])
+                self._has_pytest = bool(self.engine.facts()["can_pytest"])
             return self._has_pytest
-
-    def recipe(self, plan: Plan, hash_seed: int = 0) -> Recipe:
-        machine = self.machine
-        pytest = plan.framework == "pytest"
-        return Recipe(
-            python=machine.python,
-            preload=machine.preload,
-            pytest=pytest,
-            plugins=pytest and plan.root is not None and machine.plugins,
-            hash_seed=hash_seed,
-        )
 
     def run(
         self, plan: Plan, limits: Limits, *, hash_seed: int = 0, stop: threading.Event | None = None
     ) -> tuple[Judgement, Raw]:
-        """Run a plan and judge it. A warm interpreter that dies under it is replaced once.
+        """Run a plan and judge it.
 
         Raises:
-            ZygoteLost: the interpreter cannot be kept alive, or has no pytest where the tests need it.
+            NeedsPytest: the interpreter has no pytest where the tests need it.
+            ZygoteLost: the interpreter cannot be kept alive.
             SandboxRefused: the policy is not met.
         """
-        recipe = self.recipe(plan, hash_seed)
-        for last in (False, True):
-            try:
-                with self.pool.borrow(recipe) as zygote:
-                    judgement, raw = self._once(zygote, plan, limits, stop)
-                    lost = not zygote.alive
-                if not lost or raw.status is not None:
-                    return judgement, raw
-            except ZygoteLost:
-                if last:
-                    raise
-            self.pool.discard(recipe)
-        raise ZygoteLost("The warm interpreter was lost twice in this run. Does a memory limit kill it?")
-
-    def _once(self, zygote: Zygote, plan: Plan, limits: Limits, stop: threading.Event | None) -> tuple[Judgement, Raw]:
-        if plan.framework == "pytest" and not zygote.facts["pytest"]:
+        errand = Errand(plan=plan, limits=limits, isolation=self.isolation, hash_seed=hash_seed, stop=stop)
+        if plan.framework == "pytest" and not self.has_pytest:
             raise NeedsPytest(
                 f"These tests use pytest, which {self.machine.python} does not have. Install it there, or write plain "
                 "`def test_…(): assert …` functions or unittest, which run without it."
             )
-        with self._laid_out(plan, zygote, self.isolation) as job:
-            raw = Run(zygote, {**job, "limits": vars(limits)}, limits, stop=stop).finish()
-            return judge(raw, job["mark"], plan.expected), raw
+        raw, mark = self.engine.run(errand)
+        return judge(raw, mark, plan.expected), raw
+
+    @property
+    def can_split(self) -> bool:
+        """Whether tests and candidate can be run apart with a line between them."""
+        return self.engine.can_split
 
     def run_split(self, halves: Split, limits: Limits, *, stop: threading.Event | None = None) -> tuple[Judgement, Raw]:
         """Run the tests in one sandbox and the candidate in another, with a line for values between them.
@@ -131,19 +92,9 @@ class Executor:
         Raises:
             ZygoteLost, SandboxRefused: as for `run`.
         """
-        with (
-            self.pool.borrow(self.recipe(halves.candidate)) as hers,
-            self.pool.borrow(self.recipe(halves.tests)) as ours,
-            self._laid_out(halves.candidate, hers, self.isolation) as candidate_job,
-            self._laid_out(halves.tests, ours, self.isolation) as tests_job,
-        ):
-            near, far = socket.socketpair()
-            with near, far:
-                shared = {"limits": vars(limits)}
-                candidate = Run(hers, {**candidate_job, **shared}, limits, peer=far.fileno(), stop=stop)
-                tests = Run(ours, {**tests_job, **shared}, limits, peer=near.fileno(), stop=stop)
-            raw = tests.finish(candidate)
-            return judge(raw, tests_job["mark"], halves.tests.expected), raw
+        errand = Errand(plan=halves.tests, limits=limits, isolation=self.isolation, stop=stop)
+        raw, mark = self.engine.run_split(halves, errand)
+        return judge(raw, mark, halves.tests.expected), raw
 
     def run_foreign(
         self, framework: Foreign, plan: Plan, limits: Limits, *, stop: threading.Event | None = None
@@ -154,140 +105,26 @@ class Executor:
             MissingToolchain: the program that runs them is not installed.
             ZygoteLost, SandboxRefused: as for `run`.
         """
+        platform = self.machine.platform
+        if not platform.other_languages:
+            raise SandboxRefused(
+                f"On {platform.name} only Python tests are run, and these are for {framework.name}. {platform.cure}"
+            )
         command = framework.command(Path(str(plan.root)), plan.select)
         extra = {**plan.extra, "command": command, "verified": framework.verified, "support": framework.support()}
-        limits = replace(limits, address_mb=1 << 20, processes=1024, disk_mb=1024, file_mb=1024, inodes=1 << 16)
-        with self.pool.borrow(Recipe(python=sys.executable)) as zygote:
-            outside = [*framework.readable(), os.path.dirname(os.path.realpath(command[0]))]
-            laid_out = self._laid_out(replace(plan, extra=extra), zygote, self.isolation, outside)
-            with laid_out as job:
-                job["env"] = {**job.get("env", {}), **framework.environment()}
-                raw = Run(zygote, {**job, "limits": vars(limits)}, limits, stop=stop).finish()
+        wide = replace(limits, address_mb=1 << 20, processes=1024, disk_mb=1024, file_mb=1024, inodes=1 << 16)
+        errand = Errand(
+            plan=replace(plan, extra=extra),
+            limits=wide,
+            isolation=self.isolation,
+            stop=stop,
+            outside=[*framework.readable(), os.path.dirname(os.path.realpath(command[0]))],
+            env=framework.environment(),
+        )
+        raw, mark = self.engine.run(errand)
         if framework.verified:
-            return judge(raw, job["mark"], ()), raw
-        return judge_output(raw, framework.read(raw, job["mark"])), raw
-
-    @contextmanager
-    def _laid_out(
-        self, plan: Plan, zygote: Zygote, isolation: Isolation, outside: Sequence[str] = ()
-    ) -> Generator[dict[str, Any]]:
-        """Yield the whole job. Without a private view the files lie in a temporary folder while it runs."""
-        job = {**plan.job(), **sandbox.job_fields(isolation), "limits": vars(self.machine.limits)}
-        readable = [*system_paths(), *interpreter_paths(zygote.facts), *self.machine.readable, *outside]
-        readable += [plan.root] if plan.root else []
-        if plan.root is not None:
-            _enterable(plan.root)
-            path = str(Path(zygote.facts["executable"]).parent)
-            job |= {"env": {"PATH": f"{path}:{ENVIRONMENT['PATH']}"}}
-            job["unset"] = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] if self.machine.plugins else []
-            if plan.framework == "pytest":
-                job["ahead"] = [f"{plan.root}/{path}" for path in plan.tests if path not in plan.files]
-        if isolation.has_view:
-            root = plan.root or WORKSPACE
-            yield {**job, "readable": readable, "root": root, "path": [root], "scratch": SCRATCH}
-            return
-        if "privileges" in isolation.layers:
-            _reachable(zygote.facts)
-        with temporary_folder() as folder:
-            os.mkdir(f"{folder}/scratch")
-            make_scratch(f"{folder}/scratch")
-            root = plan.root or f"{folder}/workspace"
-            if plan.root is not None and (plan.files or plan.extra.get("writes")):
-                root = f"{folder}/project"
-                _copy_project(plan.root, root)
-            elif plan.root is None:
-                os.makedirs(root, mode=0o755)
-            write_files(root, plan.files)
-            if job.get("support"):
-                write_files(f"{folder}/support", job["support"])
-                job["command"] = [word.replace(SUPPORT, f"{folder}/support") for word in job["command"]]
-                readable.append(f"{folder}/support")
-            readable += [root, "/proc", "/dev"]
-            yield {
-                **job,
-                "files": {},
-                "readable": readable,
-                "root": root,
-                "path": [root],
-                "scratch": f"{folder}/scratch",
-            }
-
-    def _attempt(self, layers: tuple[str, ...]) -> dict[str, str]:
-        plan = Plan(files={"test_probe.py": "assert True\n"}, tests=("test_probe.py",), expected=("test_probe.py",))
-        trial = Isolation(layers=layers, missing=dict.fromkeys(ALL, ""), network=self.machine.network)
-        with self.pool.borrow(self.recipe(plan)) as zygote, self._laid_out(plan, zygote, trial) as job:
-            raw = Run(zygote, job, self.machine.limits).finish()
-        if raw.broken is not None or not raw.ready:
-            raise OSError(raw.broken or "the probe ended before it began")
-        return raw.missing
+            return judge(raw, mark, ()), raw
+        return judge_output(raw, framework.read(raw, mark)), raw
 
     def close(self) -> None:
-        self.pool.close()
-
-
-class NeedsPytest(Exception):
-    """The tests are pytest tests and the interpreter has no pytest."""
-
-
-def _enterable(root: str) -> None:
-    """A root server hands tests to an ordinary user, who must be able to read the project.
-
-    Raises:
-        SandboxRefused: others may not enter the folder.
-    """
-    if os.geteuid() == 0 and not os.stat(root).st_mode & 0o005 == 0o005:
-        raise SandboxRefused(
-            f"Tests never run as root, and other users may not read {root}. "
-            f"Start the server as the owner of the project, or allow it: `chmod o+rx {root}`."
-        )
-
-
-def _copy_project(source: str, target: str) -> None:
-    """Stand in for an overlay where there is none.
-
-    Raises:
-        SandboxRefused: the project is too large to be copied for each run.
-    """
-    size = sum(path.stat().st_size for path in Path(source).rglob("*") if path.is_file() and not path.is_symlink())
-    if size > MAX_COPY:
-        raise SandboxRefused(
-            f"Laying files over {source} needs a private view of the file system, which is missing here, and its "
-            f"{size >> 20} MiB are too many to copy. Write the files into the project instead."
-        )
-    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(".git", "node_modules", "__pycache__"))
-
-
-def _reachable(facts: dict[str, Any]) -> None:
-    """A root server hands tests to an ordinary user, who without a private view sees only what others may see.
-
-    Raises:
-        SandboxRefused: the interpreter lies in a folder that others may not enter.
-    """
-    if os.geteuid() != 0:
-        return
-    path = Path(facts["base"])
-    for folder in (path, *path.parents):
-        if not folder.stat().st_mode & 0o001:
-            raise SandboxRefused(
-                f"The interpreter {facts['executable']} lies in {folder}, which the ordinary user that runs the tests "
-                "may not enter. Use an interpreter outside of it, or start the server as an ordinary user."
-            )
-
-
-@contextmanager
-def temporary_folder() -> Generator[str]:
-    """A folder that any user may look into, removed afterwards."""
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
-    os.chmod(folder, 0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def sweep() -> None:
-    """Remove the folders of servers that were killed before they could."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdecimal() and not os.path.exists(f"/proc/{owner}"):
-            shutil.rmtree(folder, ignore_errors=True)
+        self.engine.close()

@@ -1,9 +1,8 @@
 """Which layers this machine gives, found by using each, and which of them a policy insists on."""
 
 import os
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,13 +24,18 @@ class Isolation:
     layers: tuple[str, ...] = ALL
     missing: dict[str, str] = field(default_factory=dict)
     network: Network = "none"
+    cure: str = ""
 
     @property
     def word(self) -> str:
-        """`full`, or the missing layers with the reason, for every result."""
+        """`full`, or the missing layers with the reason and the cure for this system, for every result."""
         if not self.missing:
             return "full"
-        return "missing: " + ", ".join(f"{name} ({reason})" for name, reason in self.missing.items())
+        alike: dict[str, list[str]] = {}
+        for name, reason in self.missing.items():
+            alike.setdefault(reason, []).append(name)
+        lacking = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in alike.items())
+        return f"missing: {lacking}. {self.cure}".strip()
 
     @property
     def has_view(self) -> bool:
@@ -65,7 +69,8 @@ def probe(
         if missing.keys() & {"namespaces"} and "view" in layers:
             missing.setdefault("view", missing["namespaces"])
         kept = tuple(name for name in layers if name not in missing)
-        return Isolation(layers=kept, missing=missing, network=network)
+        found = Isolation(layers=kept, missing=missing, network=network)
+        return replace(found, cure=cure(found) if missing else "")
     raise SandboxRefused(f"No test can be run here: {reasons}.")
 
 
@@ -77,16 +82,13 @@ def insist(isolation: Isolation, policy: Policy) -> None:
     """
     have = set(isolation.layers)
     if isolation.network == "loopback" and "network" not in have:
-        raise SandboxRefused(
-            f"`--network loopback` needs a network namespace, which is missing here. {cure(isolation)}"
-        )
+        raise SandboxRefused(f"`--network loopback` needs a network namespace, which is missing here. {isolation.cure}")
     if policy == "weak":
         return
     lacking = sorted(set(ALL) - have) if policy == "strict" else _unprotected(have)
     if lacking:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in isolation.missing.items())
         raise SandboxRefused(
-            f"The isolation policy {policy!r} is not met: {', '.join(lacking)} ({reasons}). {cure(isolation)} "
+            f"The isolation policy {policy!r} is not met ({', '.join(lacking)}). {isolation.word} "
             f"Or start the server with `--isolation weak` to run tests without this protection."
         )
 
@@ -100,20 +102,6 @@ def _unprotected(have: set[str]) -> list[str]:
         "no privileges": "privileges" in have,
     }
     return [name for name, kept in promises.items() if not kept]
-
-
-def platform_refusal(policy: Policy) -> str | None:
-    """The reason to refuse on a system without these system calls, or None."""
-    if sys.platform == "linux":
-        return None
-    if sys.platform == "win32":
-        return "The testing server needs Linux or macOS. On Windows, run it inside WSL2."
-    if policy != "weak":
-        return (
-            "This system has none of the isolation layers of Linux (namespaces, Landlock, seccomp), so tests would run "
-            "unprotected. Run the server in a Linux virtual machine or container."
-        )
-    return "The testing server forks through Linux system calls and does not run on this system, not even with `weak`."
 
 
 def cure(isolation: Isolation) -> str:

@@ -1,5 +1,6 @@
 """The zygotes in use: one for each recipe, renewed by age and use, replaced when lost."""
 
+import subprocess
 import threading
 import time
 from collections.abc import Generator
@@ -103,10 +104,10 @@ class Pool:
                 for recipe, kept in self._kept.items()
             ]
 
-    def zygotes(self) -> list[Zygote]:
-        """The ones in use now."""
+    def processes(self) -> list[subprocess.Popen[bytes]]:
+        """The processes of the ones in use now."""
         with self._lock:
-            return [kept.zygote for kept in self._kept.values()]
+            return [kept.zygote.process for kept in self._kept.values()]
 
     def close(self) -> None:
         with self._lock:

@@ -33,7 +33,7 @@ class Runner:
     """The ways to run a plan again: with a hash seed, or divided in two."""
 
     run: Callable[[Plan, int], Judgement]
-    run_split: Callable[[split.Split], tuple[Judgement, Raw]]
+    run_split: Callable[[split.Split], tuple[Judgement, Raw]] | None = None  # None: not on this system
 
 
 def prove(plan: Plan, passed: Sequence[str], hidden: Plan | None, runner: Runner) -> Proof:
@@ -101,7 +101,9 @@ def _concerns(path: str, names: set[str]) -> bool:
 
 def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
     halves = split.divide(plan)
-    if halves is not None:
+    if halves is not None and runner.run_split is None:
+        proof.notes.append("Tests and candidate cannot be run apart on this system.")
+    elif halves is not None and runner.run_split is not None:
         judgement, raw = runner.run_split(halves)
         finding = split.weigh(judgement, raw, {path: plan.source(path) for path in plan.tests})
         if finding.confirms:

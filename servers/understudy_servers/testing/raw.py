@@ -21,6 +21,7 @@ class Raw:
     stopped: str | None = None  # the limit for which the server ended it, one of STOPS
     seconds: float = 0.0
     cpu_s: float = 0.0
+    mode: str = "warm"  # how the interpreter came to be: forked (warm), started ahead (spare), started for it (cold)
 
     @property
     def exit_code(self) -> int:

@@ -53,7 +53,7 @@ class Result:
         """The structured content, shrunk until it fits."""
         facts = {key: value for key, value in asdict(self).items() if key not in {"outcomes", "graded"}}
         facts = {"verdict": facts.pop("verdict"), "reason": short(facts.pop("reason"), 200), "ok": self.ok, **facts}
-        facts["isolation"] = short(self.isolation, 300)
+        facts["isolation"] = short(self.isolation, 500)
         facts["workspace"] = clip(self.workspace, 120)
         if self.graded:
             facts["graded"] = True
@@ -101,7 +101,7 @@ def _shrink(facts: Mapping[str, Any], size: int, names: int, output: int) -> dic
         "same_failure_count": delta["same_failure_count"],
     }
     shrunk["changed_tests"] = [clip(name, size // 2) for name in facts["changed_tests"][:names]]
-    shrunk["notes"] = [clip(note, size) for note in facts["notes"][: max(names, 1)]]
+    shrunk["notes"] = [clip(note, 2 * size) for note in facts["notes"][: max(names, 1)]]
     shrunk["output"] = clip(facts["output"], output) if output else ""
     return shrunk
 

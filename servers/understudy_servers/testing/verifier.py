@@ -185,6 +185,7 @@ class Verifier:
         judgement, raw = self.executor.run(plan, limits, stop=stop)
         result = from_judgement(judgement, len(plan.expected))
         result.ms, result.seed, result.framework = round(raw.seconds * 1000, 1), plan.seed, plan.framework
+        result.mode = raw.mode
         if judgement.verdict == "infra_error":
             return judgement, replace(result, reason="sandbox", notes=[judgement.reason])
         if judgement.verdict != "passed":
@@ -212,7 +213,9 @@ class Verifier:
             spent.append(raw.seconds * 1000)
             return judgement, raw
 
-        proof = proving.prove(plan, list(result.outcomes), hidden, proving.Runner(run, run_split))
+        proof = proving.prove(
+            plan, list(result.outcomes), hidden, proving.Runner(run, run_split if self.executor.can_split else None)
+        )
         result = replace(result, ms=round(sum(spent), 1), notes=proof.notes, hidden=proof.hidden)
         if proof.verdict is None:
             return replace(result, proof=proof.steps)
@@ -274,6 +277,7 @@ class Verifier:
             "cure": error,
             "policy": self.executor.machine.policy,
             "network": self.executor.machine.network,
+            "warmth": self.executor.machine.warmth,
             "python": self.executor.machine.python,
             "workers": self.turns.workers,
             "running": self.turns.running,

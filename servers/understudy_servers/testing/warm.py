@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,21 @@ START_S = 60.0
 MAX_AHEAD = 500  # paths of test files in one message, which must stay below the buffer of a socket
 # Installs the worker's modules from text: the project's interpreter needs nothing of ours on its path.
 BOOT = """
-import importlib.abc, importlib.util, json, sys
+import importlib.abc, importlib.util, json, os, sys
 sys.path[:] = [entry for entry in sys.path if entry]
-sources = json.loads(sys.stdin.buffer.read())
+way, number = sys.argv[1:]
+sys.argv[1:] = []
+orders = os.dup(0)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def exactly(size):
+    data = b""
+    while len(data) < size:
+        part = os.read(orders, size - len(data))
+        if not part:
+            sys.exit()
+        data += part
+    return data
+sources = json.loads(exactly(int.from_bytes(exactly(8), "big")))
 class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         if name in sources:
@@ -33,9 +46,13 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(sources[module.__name__], "<understudy>", "exec"), module.__dict__)
 finder = Sent()
 sys.meta_path.insert(0, finder)
-from understudy_servers.testing.worker.zygote import main
+if way == "alone":
+    from understudy_servers.testing.worker.alone import main
+else:
+    os.close(orders)
+    from understudy_servers.testing.worker.zygote import main
 sys.meta_path.remove(finder)
-main(int(sys.argv[1]))
+main(orders if way == "alone" else int(number))
 """
 
 
@@ -43,7 +60,9 @@ class ZygoteLost(Exception):
     """The zygote could not be started, or is gone; nothing is known about the code under test."""
 
 
-def _sources() -> bytes:
+@cache
+def sources() -> bytes:
+    """The modules of the worker as one JSON object from name to text."""
     folder = resources.files("understudy_servers.testing") / "worker"
     modules = {"understudy_servers": "", "understudy_servers.testing": ""}
     for entry in folder.iterdir():
@@ -85,7 +104,7 @@ class Zygote:
         env = {**ENVIRONMENT, "PYTHONHASHSEED": str(recipe.hash_seed)}
         if recipe.plugins:
             del env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
-        command = [recipe.python, "-c", BOOT, str(theirs.fileno())]
+        command = [recipe.python, "-c", BOOT, "zygote", str(theirs.fileno())]
         try:
             process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=env, cwd="/", stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -96,7 +115,7 @@ class Zygote:
         finally:
             theirs.close()
         try:
-            _send_quietly(process, _sources())
+            _send_quietly(process, len(sources()).to_bytes(8, "big") + sources())
             ours.settimeout(START_S)
             ours.send(json.dumps({"preload": recipe.preload, "pytest": recipe.pytest}).encode())
             answer = ours.recv(1 << 20)

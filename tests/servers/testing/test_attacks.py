@@ -140,8 +140,8 @@ def hold(executor: Executor, name: str, facts: Mapping[str, object]) -> None:
     assert "the secret" not in reply
     assert all(character.isprintable() or character == "\n" for character in result.as_text())
     assert state(outside, secret) == before
-    for pool in executor.pool.zygotes():
-        assert memory.tree(pool.process.pid)[1:] == []
+    for process in executor.pool.processes():
+        assert memory.tree(process.pid)[1:] == []
     healthy, _ = executor.run(HEALTHY, LIMITS)
     assert healthy.verdict == "passed"
 

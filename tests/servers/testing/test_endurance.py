@@ -69,9 +69,9 @@ async def test_edits_of_equal_length_in_a_project_are_never_confused(tmp_path: P
 async def test_a_killed_warm_interpreter_is_replaced_and_the_replacement_is_reported(verifier: Verifier) -> None:
     await verifier.verify(request("return 1"))
     before = verifier.executor.pool.replaced
-    for zygote in verifier.executor.pool.zygotes():
-        os.kill(zygote.process.pid, signal.SIGKILL)
-        zygote.process.wait()
+    for process in verifier.executor.pool.processes():
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     result = await verifier.verify(request("return 1"))
     assert result.verdict == "passed"
     assert verifier.status()["replaced"] > before
@@ -156,7 +156,7 @@ async def test_a_cancelled_call_ends_its_run_and_frees_its_worker(verifier: Veri
     result = await verifier.verify(request("return 1"))
     assert result.verdict == "passed"
     with anyio.fail_after(30):
-        while any(memory.tree(zygote.process.pid)[1:] for zygote in verifier.executor.pool.zygotes()):
+        while any(memory.tree(process.pid)[1:] for process in verifier.executor.pool.processes()):
             await anyio.sleep(0.05)
 
 
@@ -171,7 +171,7 @@ executor = Executor(Machine(switched_off=off, python=sys.argv[2]))
 code = "import os, time\\nprint('x')\\nif os.fork() == 0:\\n    os.setsid()\\ntime.sleep(600)\\n"
 plan = Plan(files={"test_x.py": code}, tests=("test_x.py",))
 executor.isolation
-print([zygote.process.pid for zygote in executor.pool.zygotes()], flush=True)
+print([process.pid for process in executor.pool.processes()], flush=True)
 executor.run(plan, Limits(wall_s=500))
 """
 

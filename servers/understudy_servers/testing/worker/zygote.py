@@ -6,17 +6,13 @@ run to a fork and answers with the child's pid and a handle on it. Of a project 
 
 import array
 import gc
-import importlib
-import importlib.util
 import json
 import os
 import signal
 import socket
-import sys
-from collections.abc import Sequence
-from typing import Any
 
-from understudy_servers.testing.worker import child, play, pytest_runner, turbo
+from understudy_servers.testing.worker import child, play, turbo
+from understudy_servers.testing.worker.warming import warm
 
 MAX_DESCRIPTORS = 8
 
@@ -28,15 +24,11 @@ def main(descriptor: int) -> None:
     """
     server = socket.socket(fileno=descriptor)
     settings = json.loads(server.recv(1 << 16))
-    failed = preload(settings["preload"])
-    found = pytest_runner.prepare() if settings["pytest"] else None
-    forget_own_modules()
-    sys.stdout.flush()
-    sys.stderr.flush()  # else each fork would write what is still in these buffers
+    facts = warm(settings)
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # monitors are reaped by the kernel
-    server.send(json.dumps({**facts(), "failed": failed, "pytest": found}).encode())
+    server.send(json.dumps(facts).encode())
     while True:
         _serve_one(server)
 
@@ -60,33 +52,3 @@ def _serve_one(server: socket.socket) -> None:
     os.close(handle)
     for number in numbers:
         os.close(number)
-
-
-def preload(names: Sequence[str]) -> list[str]:
-    """Import installed libraries that many runs will want; say which could not be imported."""
-    failed = []
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            failed.append(f"{name}: {type(error).__name__}")
-    return failed
-
-
-def forget_own_modules() -> None:
-    """Leave the name free for a project that has a package of the same name; our functions keep what they need."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "understudy_servers"]:
-        del sys.modules[name]
-
-
-def facts() -> dict[str, Any]:
-    """What this interpreter is, for the server. More than one thread makes a fork unsafe."""
-    return {
-        "python": sys.version.split()[0],
-        "executable": sys.executable,
-        "prefix": sys.prefix,
-        "base": sys.base_prefix,
-        "path": [entry for entry in sys.path if entry],
-        "can_pytest": importlib.util.find_spec("pytest") is not None,
-        "threads": len(os.listdir("/proc/self/task")),
-    }
