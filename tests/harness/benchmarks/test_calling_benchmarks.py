@@ -162,7 +162,6 @@ def _settled(value: Any) -> Any:
 async def test_every_item_of_the_suite_is_right_with_its_own_calls_and_wrong_without() -> None:
     benchmark = open_benchmark("toolcalling")
     samples = benchmark.samples("all")
-    assert len(samples) >= 60
     for sample in samples:
         calls, tools = right_calls(sample), {tool.name: tool for tool in sample.problem.tools}
         assert all(argument_fault(call.arguments, tools[call.name].parameters) is None for call in calls)
@@ -170,6 +169,16 @@ async def test_every_item_of_the_suite_is_right_with_its_own_calls_and_wrong_wit
         assert (right.score, right.word) == (1.0, "right"), (sample.id, right)
         other = () if calls else (ToolCall(name=next(iter(tools)), arguments="{}"),)
         assert (await benchmark.grade(sample, Answer(tool_calls=other, text="Hm."), Grader())).score == 0.0
+
+
+def test_the_suite_is_large_enough_for_a_ratio_on_its_test_samples() -> None:
+    samples = open_benchmark("toolcalling").samples("test")
+    assert len(samples) >= 100
+    assert len({sample.cluster for sample in samples}) >= 20
+    for cluster in {sample.cluster for sample in samples}:
+        kinds = [sample.category for sample in samples if sample.cluster == cluster]
+        assert kinds.count("none") >= 2, cluster
+        assert {"tool", "arguments", "none"} - set(kinds) <= {"tool"}, cluster
 
 
 async def test_arguments_that_are_no_json_are_malformed_and_still_a_call() -> None:
