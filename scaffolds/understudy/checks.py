@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SERVER = "testing"
 WORKSPACE = "understudy/workspace"
 LIMITS = "understudy/limits"
+TESTS = "understudy/tests"
 CLIENT = "understudy/client"
 
 _WORDS = frozenset(get_args(Word))
@@ -120,7 +121,11 @@ def _call_fault(problem: Problem, answer: Answer) -> str | None:
 async def _call(
     server: "Server", files: Mapping[str, str], workspace: dict[str, Any], tests: Tests, client: str
 ) -> "ToolResult":
-    meta: dict[str, Any] = {WORKSPACE: workspace, LIMITS: {"wall_s": tests.timeout_s}}
+    meta: dict[str, Any] = {
+        WORKSPACE: workspace,
+        LIMITS: {"wall_s": tests.timeout_s},
+        TESTS: {"framework": tests.framework, "values": tests.values},
+    }
     if client:
         meta[CLIENT] = client
     arguments = {"files": dict(files)}

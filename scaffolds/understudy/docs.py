@@ -6,8 +6,10 @@ for it.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, replace
+from itertools import zip_longest
 from typing import Any, ClassVar, Literal
 
 from understudy.answer import Answer
@@ -64,10 +66,10 @@ class Docs:
             return await ToolLoop(problem=problem, offers=offers, steps=self.steps, tools="native").run(context)
         here = context.at("docs")
         libraries = problem.libraries or await _named_libraries(problem, here)
-        query = problem.messages[last_user(problem.messages)].content[-LONGEST_QUERY:]
-        snippets: list[Snippet] = []
-        for library in libraries[:MOST_LIBRARIES]:
-            snippets += await self._snippets(here, library, query)
+        query = query_of(problem)
+        found = [await self._snippets(here, library, query) for library in libraries[:MOST_LIBRARIES]]
+        # The best of each library before the second best of any.
+        snippets = [snippet for rank in zip_longest(*found) for snippet in rank if snippet is not None]
         asked = replace(problem, messages=v1.docs(problem.messages, snippets[: self.snippets]))
         return await self.inner(asked, context)
 
@@ -89,6 +91,15 @@ class Docs:
         ]
 
 
+def query_of(problem: Problem) -> str:
+    """What the docs server is asked: the last message, or its beginning and its end where a question may stand."""
+    text = problem.messages[last_user(problem.messages)].content
+    if len(text) <= LONGEST_QUERY:
+        return text
+    half = LONGEST_QUERY // 2
+    return f"{text[:half]} {text[-half:]}"
+
+
 def split_requirement(requirement: str) -> tuple[str, str]:
     """Split "pydantic==2.11.3" into name and version; the version is empty where none is pinned."""
     name, _, version = requirement.partition("==")
@@ -101,7 +112,7 @@ def candidates_in(text: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     groups: Iterable[str] = (
         *(match.group(1) for match in _REQUIREMENT.finditer(text)),
-        *_IMPORT.findall(text),
+        *(name for name in _IMPORT.findall(text) if name not in sys.stdlib_module_names),
         *_QUOTED.findall(text),
         *_DOTTED.findall(text),
         *(first or second for first, second in _NAMED.findall(text)),
@@ -112,19 +123,20 @@ def candidates_in(text: str) -> tuple[str, ...]:
 
 
 async def _named_libraries(problem: Problem, here: Context) -> tuple[str, ...]:
-    """Those libraries of the project that the last message names, as the docs server knows them."""
-    text = problem.messages[last_user(problem.messages)].content
-    named = []
-    for candidate in candidates_in(text):
-        result = await here.call(
-            SERVER, "resolve-library-id", {"libraryName": candidate, "query": text[:LONGEST_QUERY]}
-        )
-        libraries = (result.data or {}).get("libraries") or []
-        if any(_plain(str(library.get("title", ""))) == _plain(candidate) for library in libraries):
-            named.append(candidate)
+    """Those libraries of the project that the last message names, at the version that its lock file or environment
+    says."""
+    query = query_of(problem)
+    named: dict[str, None] = {}
+    for candidate in candidates_in(problem.messages[last_user(problem.messages)].content):
+        result = await here.call(SERVER, "resolve-library-id", {"libraryName": candidate, "query": query})
+        for library in (result.data or {}).get("libraries") or ():
+            if _plain(str(library.get("title", ""))) == _plain(candidate):
+                versions = library.get("versions") or ()
+                named[f"{candidate}=={versions[0]}" if versions else candidate] = None
+                break
     if not named:
         here.note("no library named")
-    return tuple(dict.fromkeys(named))
+    return tuple(named)
 
 
 def _plain(name: str) -> str:

@@ -42,7 +42,8 @@ class Tests:
     """A visible check that the testing server runs.
 
     `files` are the test files, path to text. `protected` names the paths an answer must not write; None protects every
-    test file. `values` says that the tests only compare plain values, so that candidate and tests can be kept apart.
+    test file. `framework` is what the tests are written for, and `values` says that they only compare plain values, so
+    that candidate and tests can be kept apart; the testing server is told both and finds out by itself what holds.
     """
 
     __test__ = False  # pytest collects classes by this name

@@ -1,18 +1,34 @@
 """Scaffolds against the real thinking, docs and testing servers, and tools of a server of one's own."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from mcp.server.mcpserver import MCPServer
 
-from understudy import Budget, Completion, Direct, Docs, Program, Reply, Retry, Tests, Think, Tool, ToolCall, Tools
+from understudy import (
+    Answer,
+    Budget,
+    Completion,
+    Direct,
+    Docs,
+    Program,
+    Reply,
+    Retry,
+    Tests,
+    Think,
+    Tool,
+    ToolCall,
+    Tools,
+)
 from understudy.docs import candidates_in, split_requirement
 from understudy.errors import ServerError
 from understudy.servers import connect
-from understudy.testing import ScriptedModel, ScriptedServer, ask, context_for
+from understudy.testing import ScriptedModel, ScriptedServer, ask, context_for, scripted_tests
 from understudy_servers.testing.server import build_server as verifying_server
 from understudy_servers.thinking.server import build_server as thinking_server
 
@@ -169,6 +185,61 @@ def test_requirements_and_candidates_are_read_from_text() -> None:
     assert split_requirement("mcp") == ("mcp", "")
     found = candidates_in("import anyio\nUse `httpx2.get` with pydantic==2.1, in the rich library.")
     assert found == ("pydantic", "anyio", "httpx2", "rich")
+
+
+def shelf(**versions: str) -> ScriptedServer:
+    """A docs server of a project that has these libraries at these versions."""
+
+    def resolve(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = str(arguments["libraryName"]).lower()
+        found = [{"title": known, "versions": [version]} for known, version in versions.items() if known in name]
+        return {"libraries": found}
+
+    def query(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"snippets": [{"title": f"{rank}", "text": f"{arguments['libraryId']} {rank}"} for rank in range(3)]}
+
+    return ScriptedServer({"resolve-library-id": resolve, "query-docs": query})
+
+
+async def test_libraries_that_the_message_names_are_asked_for_at_the_projects_own_version() -> None:
+    server = shelf(kiln="2.1", oven="0.3")
+    model = ScriptedModel(["x"])
+    question = ask("import os\nimport kiln\nimport ovenware\n\nHow does `oven.bake` differ from `kiln.bake`?")
+
+    await Docs(snippets=3)(question, context_for(model, servers={"docs": server}))
+
+    asked = [arguments["libraryId"] for tool, arguments in server.calls if tool == "query-docs"]
+    looked_up = [arguments["libraryName"] for tool, arguments in server.calls if tool == "resolve-library-id"]
+    prompt = model.requests[0].messages[0].content
+    assert asked == ["kiln@2.1", "oven@0.3"]  # "ovenware" is another library than "oven"
+    assert "os" not in looked_up
+    assert prompt.index("kiln@2.1 0") < prompt.index("oven@0.3 0") < prompt.index("kiln@2.1 1")
+    assert "oven@0.3 1" not in prompt
+
+
+async def test_the_question_may_stand_at_either_end_of_a_long_message() -> None:
+    server = shelf()
+    question = replace(ask("How is it baked? " + "x" * 5000 + " At which heat?"), libraries=("kiln==1.0",))
+
+    await Docs()(question, context_for(ScriptedModel(["x"]), servers={"docs": server}))
+
+    query = server.calls[0][1]["query"]
+    assert query.startswith("How is it baked?")
+    assert query.endswith("At which heat?")
+    assert len(query) < 700
+
+
+async def test_the_testing_server_is_told_what_the_tests_are() -> None:
+    server = scripted_tests(lambda code: True)
+    check = Tests(files={"test_f.py": "..."}, framework="unittest", values=True, timeout_s=3)
+
+    context = context_for(ScriptedModel([]), servers={"testing": server})
+    await context.check(ask("?", check=check, reply=Reply(kind="code")), Answer(files={"solution.py": "f = 1"}))
+
+    (meta,) = server.metas
+    assert meta is not None
+    assert meta["understudy/tests"] == {"framework": "unittest", "values": True}
+    assert meta["understudy/limits"] == {"wall_s": 3}
 
 
 async def test_what_a_document_says_to_the_model_is_left_out() -> None:
