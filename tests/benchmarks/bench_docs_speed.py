@@ -24,7 +24,7 @@ from understudy_servers.docs.chunks import Chunk
 from understudy_servers.docs.dense import LocalDense
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.embed_work import prepare
-from understudy_servers.docs.embedding import embedder_spec, model_folder, open_embedder
+from understudy_servers.docs.embedding import embedder_spec, open_embedder
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.reply import pack
 from understudy_servers.docs.store import Store
@@ -162,7 +162,7 @@ def main() -> int:
     say(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        prepare(model_folder(spec, home)).communicate()
+        prepare(spec, home).communicate()
         store = Store(home)
         desk = Desk(
             store, Project(pythons=[options.python], environ={}), InlineBuilder(store), dense=LocalDense(store, spec)

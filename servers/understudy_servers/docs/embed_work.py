@@ -1,16 +1,23 @@
 """The indexer's background work: give every indexed version its vectors.
 
 It goes step by step between jobs, so that a person waiting for keywords comes first, and the model is prepared in a
-process of its own, because that takes torch, half a gigabyte and half a minute once.
+process of its own, because that takes torch, half a gigabyte and some seconds once.
 """
 
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from understudy_servers.docs.embedding import Embedder, EmbedderSpec, EmbedderUnavailable, model_folder, open_embedder
+from understudy_servers.docs.embedding import (
+    Embedder,
+    EmbedderSpec,
+    EmbedderUnavailable,
+    model_folder,
+    open_embedder,
+    state_of,
+)
+from understudy_servers.docs.model_process import model_command
 from understudy_servers.docs.store import Store
 from understudy_servers.docs.vector_index import complete, incomplete, pending, save
 
@@ -54,13 +61,12 @@ class EmbedWork:
 
     def _prepared(self) -> bool:
         """Say whether the model can be opened; start or watch the process that makes it."""
-        if self._embedder is not None or self.spec.kind != "minilm":
+        if self._embedder is not None or self.spec.kind == "endpoint":
             return True
-        folder = model_folder(self.spec, self.store.home)
-        if (folder / "checked.json").is_file():
+        if state_of(model_folder(self.spec, self.store.home)):
             return True
         if self._preparing is None:
-            self._preparing = prepare(folder)
+            self._preparing = prepare(self.spec, self.store.home)
             return False
         status = self._preparing.poll()
         if status is None:
@@ -92,10 +98,10 @@ class EmbedWork:
             self._preparing.communicate()
 
 
-def prepare(folder: Path) -> "subprocess.Popen[str]":
-    """Start the process that makes the int8 model in `folder`."""
+def prepare(spec: EmbedderSpec, home: Path) -> "subprocess.Popen[str]":
+    """Start the process that makes the int8 form of a model, or marks it to be run by torch."""
     return subprocess.Popen(
-        [sys.executable, "-m", "understudy_servers.docs.torch_model", str(folder)],
+        model_command("prepare", spec.target, str(model_folder(spec, home))),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

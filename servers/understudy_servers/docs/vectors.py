@@ -40,22 +40,14 @@ def to_lists(blobs: Sequence[bytes]) -> list[list[float]]:
     return found
 
 
-def model_inputs(rows: Sequence[Sequence[int]], masks: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """Return token ids and attention masks of equal length as the arrays a BERT model takes."""
-    np = _np()
-    ids = np.asarray(rows, dtype=np.int64)
-    return {
-        "input_ids": ids,
-        "attention_mask": np.asarray(masks, dtype=np.int64),
-        "token_type_ids": np.zeros_like(ids),
-    }
+def whole_numbers(values: Any) -> Any:
+    """Return 64-bit integers, as models take token ids."""
+    return _np().asarray(values, dtype=_np().int64)
 
 
-def pooled(hidden: Any, mask: Any) -> list[bytes]:
-    """Return the mean of the token vectors that the mask keeps, as blobs: how the MiniLM models make a sentence's."""
-    np = _np()
-    weights = np.asarray(mask, dtype=np.float32)[:, :, None]
-    return to_blobs((hidden * weights).sum(axis=1) / weights.sum(axis=1).clip(min=1e-9))
+def side_by_side(arrays: Sequence[Any]) -> Any:
+    """Return arrays joined along their last axis."""
+    return _np().concatenate(arrays, axis=-1)
 
 
 def cosines(left: Sequence[bytes], right: Sequence[bytes]) -> list[float]:

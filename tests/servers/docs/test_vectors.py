@@ -155,7 +155,7 @@ def test_the_bundled_model_is_exported_checked_and_answers_offline(tmp_path: Pat
     spec = embedder_spec("")
     if spec is None:
         pytest.skip("the docs extra is not installed")
-    lowest = torch_model.prepare_minilm(tmp_path / "models" / spec.name)
+    lowest = torch_model.prepare_model("", tmp_path / "models" / spec.name)
 
     (near, far), (query,) = (
         open_embedder(spec, tmp_path).embed(["read a CSV file", "boil an egg"]),
