@@ -54,6 +54,7 @@ class Session:
     notebook: Notebook
     used: float
     named: bool = field(default=False)  # the client chose the name
+    stored: int = 0  # bytes of its file when we last read or wrote it; more means that another process went on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +98,11 @@ class Shelf:
         session, opened = self._session(draft, place, given, now)
         if opened:
             self._make_room(now)
+        else:
+            self._catch_up(session)
         entry = session.notebook.weigh(draft, now)
         if self.store is not None:
-            self.store.append(session.id, entry.thought)
+            session.stored = self.store.append(session.id, entry.thought)
         if opened:
             self._add(session, place, default=given is None)
         reply = self._accept(session, entry, now)
@@ -115,6 +118,7 @@ class Shelf:
         """Find a session's notebook by id or by the name its client gave it, in memory or in the store."""
         session = self._known(name, place)
         if session is not None:
+            self._catch_up(session)
             return session.notebook
         if self.store is not None and (not place.remote or _minted(name)) and self.store.has(name):
             return Notebook.restored(self.store.read(name), kept=self.kept)
@@ -162,6 +166,14 @@ class Shelf:
     def _handed_out(self, name: str) -> bool:
         """Say whether `name` is an id that was handed out earlier and is in the store."""
         return self.store is not None and _minted(name) and self.store.has(name)
+
+    def _catch_up(self, session: Session) -> None:
+        """Read a session anew where another process over the same store went on with it, as behind a load balancer."""
+        if self.store is None or (size := self.store.size(session.id)) <= session.stored:
+            return
+        before = session.notebook.size
+        session.notebook, session.stored = self._notebook(session.id), size
+        self.size += session.notebook.size - before
 
     def _notebook(self, id: str) -> Notebook:
         if self.store is not None and self.store.has(id):

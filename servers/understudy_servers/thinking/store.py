@@ -48,20 +48,20 @@ class Store:
             raise StoreError(f"Cannot write to the store {str(self.folder)!r}. Choose a folder of your own.")
         return self
 
-    def append(self, session: str, thought: Thought) -> None:
-        """Add one thought to a session, and the session's first line if it is new.
+    def append(self, session: str, thought: Thought) -> int:
+        """Add one thought to a session, and the session's first line if it is new; give the file's size after it.
 
         Raises:
             StoreError: the line could not be written whole; the file is as it was before.
         """
         try:
-            self._append(session, thought)
+            return self._append(session, thought)
         except OSError as error:
             raise StoreError(
                 f"The thought could not be stored ({error.strerror}), so it was not kept. Make room, or drop --store."
             ) from error
 
-    def _append(self, session: str, thought: Thought) -> None:
+    def _append(self, session: str, thought: Thought) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self.path(session), flags, 0o600)
         try:
@@ -76,6 +76,7 @@ class Store:
             except OSError:
                 os.ftruncate(descriptor, size)
                 raise
+            return size + len(lines)
         finally:
             os.close(descriptor)
 
@@ -89,6 +90,13 @@ class Store:
     def has(self, session: str) -> bool:
         """Say whether a session was stored."""
         return self.path(session).is_file()
+
+    def size(self, session: str) -> int:
+        """Give the size of a session's file in bytes; 0 when there is none."""
+        try:
+            return self.path(session).stat().st_size
+        except OSError:
+            return 0
 
     def read(self, session: str) -> Iterator[Thought]:
         """Give a session's thoughts in order; a line that cannot be read is passed over."""
