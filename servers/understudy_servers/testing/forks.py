@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy_servers.testing import isolation as sandbox
+from understudy_servers.testing.ahead import Ahead
 from understudy_servers.testing.engine import Errand
 from understudy_servers.testing.isolation import Isolation, SandboxRefused
 from understudy_servers.testing.layout import in_a_folder
@@ -32,6 +33,8 @@ class Forks:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.pool = Pool()
+        self.ahead = Ahead(self.pool.note_loss)
+        self._threads: dict[Recipe, int] = {}
 
     def probe(self) -> Isolation:
         return sandbox.probe(self._attempt, network=self.machine.network, off=self.machine.switched_off)
@@ -45,8 +48,8 @@ class Forks:
         recipe = self._recipe(errand)
         for last in (False, True):
             try:
-                with self.pool.borrow(recipe) as zygote:
-                    raw, mark = self._once(zygote, errand)
+                with self._borrow(recipe) as zygote:
+                    raw, mark = self._once(zygote, errand, recipe)
                     lost = not zygote.alive
                 if not lost or raw.status is not None:
                     return raw, mark
@@ -56,19 +59,87 @@ class Forks:
             self.pool.discard(recipe)
         raise ZygoteLost("The warm interpreter was lost twice in this run. Does a memory limit kill it?")
 
+    @contextmanager
+    def _borrow(self, recipe: Recipe) -> Generator[Zygote]:
+        if self.machine.warmth != "cold":
+            with self.pool.borrow(recipe) as zygote:
+                yield zygote
+            return
+        fresh = Zygote.start(recipe)
+        try:
+            yield fresh
+        finally:
+            fresh.close()
+
     def _recipe(self, errand: Errand) -> Recipe:
+        """The interpreter that runs this: a warm one where it can be forked, else a bare one."""
         machine, plan = self.machine, errand.plan
         if plan.extra.get("command"):
             return Recipe(python=sys.executable)  # a program of another language takes its place
+        warm = self._warm_recipe(errand)
+        if machine.warmth == "auto" and self._forkable(warm):
+            return warm
+        return replace(warm, preload=(), pytest=False)
+
+    def _warm_recipe(self, errand: Errand) -> Recipe:
+        machine, plan = self.machine, errand.plan
         pytest = plan.framework == "pytest"
         plugins = pytest and plan.root is not None and machine.plugins
         return Recipe(
             python=machine.python, preload=machine.preload, pytest=pytest, plugins=plugins, hash_seed=errand.hash_seed
         )
 
-    def _once(self, zygote: Zygote, errand: Errand) -> tuple[Raw, str]:
+    def _forkable(self, recipe: Recipe) -> bool:
+        """Whether an interpreter of this kind has one thread: a fork of more may wait for a lock for ever."""
+        kind = replace(recipe, hash_seed=0)
+        if kind not in self._threads:
+            with self.pool.borrow(recipe) as zygote:
+                self._threads[kind] = int(zygote.facts["threads"])
+            if self._threads[kind] > 1:
+                self.pool.drop(recipe)
+        return self._threads[kind] == 1
+
+    def _once(self, zygote: Zygote, errand: Errand, recipe: Recipe) -> tuple[Raw, str]:
+        plan = errand.plan
         with self._laid_out(zygote, errand) as job:
-            return Run(zygote, job, errand.limits, stop=errand.stop).finish(), str(job["mark"])
+            mark = str(job["mark"])
+            if self._spares(errand):
+                return self._in_a_spare(recipe, zygote, errand, job), mark
+            raw = Run(zygote, job, errand.limits, stop=errand.stop).finish()
+        warm = self.machine.warmth == "auto" and not plan.extra.get("command") and recipe == self._warm_recipe(errand)
+        raw.mode = "warm" if warm else "cold"
+        return raw, mark
+
+    def _spares(self, errand: Errand) -> bool:
+        """Whether this run can start ahead of its job: it needs a view, and writes nothing into the project."""
+        plan, warmth = errand.plan, self.machine.warmth
+        if plan.extra.get("command") or plan.extra.get("writes") or warmth == "cold" or not errand.isolation.has_view:
+            return False
+        return warmth == "spare" or not self._forkable(self._warm_recipe(errand))
+
+    def _in_a_spare(self, bare: Recipe, zygote: Zygote, errand: Errand, job: dict[str, Any]) -> Raw:
+        warm = self._warm_recipe(errand)
+        setup = {
+            **sandbox.job_fields(errand.isolation),
+            "spare": True,
+            "limits": vars(errand.limits),
+            "readable": self._readable(zygote, replace(errand.plan, root=None), errand.outside),
+            "scratch": SCRATCH,
+            "warm": {"preload": warm.preload, "pytest": warm.pytest},
+            "unset": job.get("unset", []) if warm.plugins else [],
+        }
+
+        @contextmanager
+        def start() -> Generator[Run]:
+            with self._borrow(bare) as own:
+                yield Run(own, setup, errand.limits)
+
+        waiting = self.ahead.take((warm, errand.isolation.layers, errand.isolation.network), start)
+        try:
+            waiting.run.give(job, errand.limits, errand.stop)
+            return waiting.run.finish()
+        finally:
+            waiting.close()
 
     def run_split(self, halves: Split, errand: Errand) -> tuple[Raw, str]:
         candidates, limits = replace(errand, plan=halves.candidate), errand.limits
@@ -124,6 +195,7 @@ class Forks:
         return raw.missing
 
     def close(self) -> None:
+        self.ahead.close()
         self.pool.close()
 
 

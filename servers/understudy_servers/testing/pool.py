@@ -92,6 +92,20 @@ class Pool:
         if kept is not None and kept.busy == 0:
             kept.zygote.close()
 
+    def note_loss(self) -> None:
+        """Count a run that was started ahead and is gone."""
+        with self._lock:
+            self.replaced += 1
+
+    def drop(self, recipe: Recipe) -> None:
+        """Let go of a zygote that will not be wanted again."""
+        with self._lock:
+            kept = self._kept.pop(recipe, None)
+            if kept is not None:
+                kept.retired = True
+        if kept is not None and kept.busy == 0:
+            kept.zygote.close()
+
     def describe(self) -> list[dict[str, object]]:
         with self._lock:
             return [

@@ -8,12 +8,13 @@ import signal
 import tempfile
 import threading
 import time
-from typing import Any
+from typing import IO, Any
 
 from understudy_servers.testing import memory
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.raw import FLOOD, Raw
-from understudy_servers.testing.warm import Zygote
+from understudy_servers.testing.warm import START_S, Zygote
+from understudy_servers.testing.worker.frames import frame
 
 LOOK_S = 0.01  # how often the memory of a run is looked at
 END_S = 2.0  # how long the end of a killed run is waited for
@@ -34,14 +35,13 @@ class Run:
         peer: int | None = None,
         stop: threading.Event | None = None,
     ) -> None:
+        """Start it. A job that is `spare` is only the beginning of one: the rest is given later."""
         self.limits, self.raw, self.stop = limits, Raw(), stop
         self.started = time.monotonic()
         self.pid, self.handle = -1, -1
         self._status = bytearray()
-        with tempfile.TemporaryFile() as letter:
-            letter.write(json.dumps(job).encode())
-            letter.flush()
-            letter.seek(0)
+        letter, self.orders = _letter(job)
+        with letter:
             pipes = [os.pipe() for _ in range(3)]
             self.events, self.output, self.status = (pair[0] for pair in pipes)
             theirs = [letter.fileno(), *(pair[1] for pair in pipes), *([] if peer is None else [peer])]
@@ -54,6 +54,20 @@ class Run:
                 for pair in pipes:
                     os.close(pair[1])
         self.open = {self.events, self.output, self.status}
+
+    def give(self, job: dict[str, Any], limits: Limits, stop: threading.Event | None) -> None:
+        """Hand the job to a run that was started ahead of it; the clock starts when it is warm."""
+        self.limits, self.stop, self.raw.mode = limits, stop, "spare"
+        watch, deadline = select.poll(), time.monotonic() + START_S
+        watch.register(self.status, WAKE)
+        while b'"warm"' not in self._status and (left := deadline - time.monotonic()) > 0:
+            if watch.poll(left * 1000) and not self.read(self.status):
+                break  # it is gone
+        self.started = time.monotonic()
+        assert self.orders is not None
+        with contextlib.suppress(OSError), open(self.orders, "wb") as stream:  # one that is gone will be seen to be
+            self.orders = None
+            stream.write(frame(job))
 
     def finish(self, *others: "Run") -> Raw:
         """Wait for the end or for a limit; `others` are runs that end with this one. Return what this one left."""
@@ -106,6 +120,13 @@ class Run:
             return "output_flood"
         return "memory" if memory.exceeds(self.pid, limits.memory_mb << 20) else None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is still there: the handle of a process that has ended can be read."""
+        watch = select.poll()
+        watch.register(self.handle, WAKE)
+        return not watch.poll(0)
+
     def end(self) -> None:
         self._kill()
         self.raw.seconds = time.monotonic() - self.started
@@ -154,6 +175,20 @@ class Run:
                 self.raw.broken = f"a layer that was there before is missing: {facts['lost']}"
 
     def _close(self) -> None:
-        for descriptor in (self.events, self.output, self.status, self.handle):
-            if descriptor >= 0:
+        for descriptor in (self.events, self.output, self.status, self.handle, self.orders):
+            if descriptor is not None and descriptor >= 0:
                 os.close(descriptor)
+
+
+def _letter(job: dict[str, Any]) -> tuple[IO[bytes], int | None]:
+    """A file that holds the job, or a pipe that more can be written to where this is only its beginning."""
+    if job.get("spare"):
+        theirs, ours = os.pipe()
+        os.write(ours, frame(job))
+        return open(theirs, "rb", buffering=0), ours
+    # In no pipe's buffer, where a large job would wait for its reader.
+    letter = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    letter.write(frame(job))
+    letter.flush()
+    letter.seek(0)
+    return letter, None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from understudy_servers.testing.frameworks.detect import detect
+from understudy_servers.testing.frameworks.detect import detect, detect_loose
 from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.plan import BadTests, Framework, Plan, for_workspace
 from understudy_servers.testing.project import Project
@@ -81,7 +81,8 @@ class Loose:
         return None
 
     def foreign(self) -> Foreign | None:
-        return None
+        python = self.workspace.tests() or self.workspace.tests(hidden=True)
+        return None if python else detect_loose(self.workspace.files)
 
 
 @dataclass

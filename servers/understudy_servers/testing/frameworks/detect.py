@@ -1,6 +1,8 @@
-"""Which framework a project without Python tests uses."""
+"""Which framework a project or a loose problem without Python tests uses."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from understudy_servers.testing.frameworks.cargo_test import CargoTest
 from understudy_servers.testing.frameworks.foreign import Foreign
@@ -14,3 +16,18 @@ KNOWN: tuple[Foreign, ...] = (VITEST, JEST, NodeTest(), GoTest(), CargoTest())
 def detect(root: Path) -> Foreign | None:
     """The first framework that finds its files in the project."""
     return next((framework for framework in KNOWN if framework.found(root)), None)
+
+
+LOOSE: Mapping[str, Foreign] = {"package.json": NodeTest(), "go.mod": GoTest(), "Cargo.toml": CargoTest()}
+"""Those that need nothing installed in the project's folder, by the file that they look for."""
+
+
+def detect_loose(files: Mapping[str, str]) -> Foreign | None:
+    """The framework of a loose problem, whose files lie nowhere yet."""
+    for name, framework in LOOSE.items():
+        if name in files:
+            with TemporaryDirectory() as folder:
+                Path(folder, name).write_text(files[name], encoding="utf-8")
+                if framework.found(Path(folder)):
+                    return framework
+    return None

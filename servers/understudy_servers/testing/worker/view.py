@@ -57,6 +57,11 @@ def build(readable: Iterable[str], *, disk_mb: int, inodes: int, shm_mb: int) ->
     os.makedirs(WORKSPACE, exist_ok=True)
 
 
+def show(path: str) -> None:
+    """Bring one more path of the old root into the view, before it is sealed."""
+    _bind(path)
+
+
 def mount_proc() -> None:
     """Show the processes of this process namespace, and no others."""
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
