@@ -9,26 +9,14 @@ import math
 import re
 from typing import Any
 
-TRUE = frozenset(["true", "yes", "y", "t", "1", "on"])
-FALSE = frozenset(["false", "no", "n", "f", "0", "off"])
+from understudy_servers.numerals import read_integer
+
+TRUE = frozenset(["true", "yes", "y", "t", "1", "1.0", "on", "yeah", "yep", "needed", "required"])
+FALSE = frozenset(["false", "no", "n", "f", "0", "0.0", "off", "nope", "not needed", "not required", "unnecessary"])
+SAID = re.compile(r"\b(?:(true|yes|yeah|yep)|(false|no|nope|not needed|not required))\b")
+LONGEST_ANSWER = 60  # characters of a yes or no with its reason
 NOTHING = frozenset(["", "null", "none", "undefined"])  # in any optional field
 NOT_A_VALUE = NOTHING | {"nil", "nan", "n/a", "na", "-", "unknown"}  # where no text is expected
-NUMERALS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen twenty"
-)
-WORDS = {word: number for number, word in enumerate(NUMERALS.split())}
-LABEL_WORD = r"thought|step|number|num|no|nr|part|page|item|line|about|around|roughly|max|min|limit|top|up to|at least"
-LABEL = rf"(?:(?:{LABEL_WORD})s?[ .:]*)?[#~≈<(\[]*\s*"
-OF = re.compile(rf"{LABEL}(\d{{1,9}})\s*(?:/|\\|of|out of)\s*[~≈]?(\d{{1,9}})\b[^\d]{{0,12}}", re.IGNORECASE)
-RANGE = re.compile(r"(\d{1,9})\s*(?:-|–|to)\s*(\d{1,9})", re.IGNORECASE)
-NUMBER = re.compile(
-    rf"{LABEL}([-+]?\d{{1,15}})(?:\.0*)?\s*(?:st|nd|rd|th)?(?:[+.)\]:!]|\s+[A-Za-z]{{1,15}})?", re.IGNORECASE
-)
-EXACT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
-THOUSANDS = re.compile(r"(\d+(?:\.\d+)?)\s*k", re.IGNORECASE)
-GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)\n?```", re.DOTALL)
 DEEPEST = 20  # levels of a nested value that are written out as text
 SURROGATES = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
@@ -91,46 +79,6 @@ def _only(value: object) -> object:
     return value
 
 
-def read_integer(value: object) -> tuple[int, int | None] | None:
-    """Read a whole number, and the second one of "2 of 3"; of a range "3-5" the upper end."""
-    value = _only(value)
-    if isinstance(value, bool | int):
-        return int(value), None
-    if isinstance(value, float):
-        return (int(value), None) if math.isfinite(value) and value == int(value) else None
-    return _integer_in(value.strip()) if isinstance(value, str) else None
-
-
-def _integer_in(text: str) -> tuple[int, int | None] | None:
-    if len(text) > 60:
-        return None
-    text = text.strip("\"'")
-    exact = exact_number(text)
-    if exact is not None:
-        return (int(exact), None) if math.isfinite(exact) and exact == int(exact) else None
-    if GROUPED.fullmatch(text):
-        text = text.replace(",", "")
-    if both := OF.fullmatch(text):
-        return int(both[1]), int(both[2])
-    if span := RANGE.fullmatch(text):
-        return int(span[2]), None
-    if thousands := THOUSANDS.fullmatch(text):
-        return round(float(thousands[1]) * 1000), None
-    if one := NUMBER.fullmatch(text):
-        return int(one[1]), None
-    words = text.casefold().strip(".: ").split()
-    return (WORDS[words[-1]], None) if 1 <= len(words) <= 2 and words[-1] in WORDS else None
-
-
-def exact_number(text: str) -> float | None:
-    """Read a number literal as JavaScript's `Number` does, with 0x, 0o and 0b; None when it is none."""
-    if RADIX.fullmatch(text):
-        return int(text, 0)
-    if EXACT.fullmatch(text) is None:
-        return None
-    return int(text) if text.isdecimal() else float(text)
-
-
 def read_number(value: object) -> float | None:
     """Read a number; a whole one stays an int."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -154,9 +102,18 @@ def read_boolean(value: object) -> bool | None:
     if isinstance(value, int | float):
         return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
-        word = value.strip().strip("\"'.!").casefold()
-        return True if word in TRUE else False if word in FALSE else None
+        word = value.strip(" \t\n\"'`*.!<>()[]{}").casefold()
+        return True if word in TRUE else False if word in FALSE else _answered(word)
     return None
+
+
+def _answered(text: str) -> bool | None:
+    """Read "no, this was the last one": an answer stands first, and nothing after it says the opposite."""
+    said = list(SAID.finditer(text[: LONGEST_ANSWER + 1]))
+    if len(text) > LONGEST_ANSWER or not said or said[0].start() > 0:
+        return None
+    answers = {match[1] is not None for match in said}
+    return answers.pop() if len(answers) == 1 else None
 
 
 def read_string(value: object, depth: int = 0) -> str:

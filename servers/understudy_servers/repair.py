@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from understudy_servers.numerals import read_integer
 from understudy_servers.reading import (
     is_absent,
     loaded,
     read_array,
     read_boolean,
-    read_integer,
     read_number,
     read_object,
     read_string,
@@ -35,6 +35,7 @@ WRAPPERS = frozenset(
 # Keys that only say which tool is meant, beside a wrapper.
 NAMING = frozenset(["name", "tool", "toolname", "functionname", "recipientname", "type", "id", "action", "method"])
 PASSES = 1_000  # each opens one envelope of however many; deeper JSON is not parsed in the first place
+SHORT_ANSWER = 3  # words; a longer one says what comes next, not whether
 PYTHON_TYPES: dict[Kind, type] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
 
 
@@ -50,6 +51,7 @@ class Spelling:
         counted: integer fields that count from 1: smaller numbers become 1, or mean absent when also in `dropped`.
         dropped: integer fields where a number below 1 means absent.
         totals: field -> the field that takes the second number of "2 of 3".
+        words: boolean field -> first words of a short answer that mean yes or no in this field alone.
     """
 
     main: str | None = None
@@ -59,6 +61,7 @@ class Spelling:
     counted: Sequence[str] = ()
     dropped: Sequence[str] = ()
     totals: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -201,13 +204,19 @@ def _inside(shape: Shape, key: str, arguments: dict[str, Any]) -> dict[str, Any]
         inner = loaded(value) if isinstance(value, str) else value
         pasted = isinstance(inner, dict) and any(main in _meanings(shape, name) for name in inner)
         return _layer(shape, inner) if pasted else None
-    if key in shape.kinds or folded(key) not in WRAPPERS | shape.names:
+    if key in shape.kinds:
+        return None
+    if folded(key) not in WRAPPERS | shape.names and not (len(arguments) == 1 and _holds_main(shape, value)):
         return None
     if isinstance(value, dict | list):
         return _layer(shape, value)
     if isinstance(value, str) and (isinstance(loaded(value), dict | list) or not _has_main(shape, arguments)):
         return _layer(shape, value)
     return None
+
+
+def _holds_main(shape: Shape, value: object) -> bool:
+    return isinstance(value, dict) and shape.spelling.main is not None and _has_main(shape, value)
 
 
 def _has_main(shape: Shape, arguments: dict[str, Any]) -> bool:
@@ -236,12 +245,17 @@ def _keyed(shape: Shape, arguments: dict[str, Any]) -> dict[str, Any]:
             keyed[target] = not read_boolean(value)
         else:
             keyed[target] = value
+    main = shape.spelling.main
+    if main in shape.required and main not in keyed and len(unknown) == 1:  # its one sentence can only be that
+        ((key, value),) = unknown.items()
+        if isinstance(value, str) and len(value.split()) > 1 and not _names(shape, key):
+            return keyed | {main: value}
     return keyed | unknown
 
 
 def _empty(shape: Shape, key: str, value: object) -> bool:
     """Say whether `value` is a way of saying nothing; an empty main field is something: it is what was said."""
-    if value is None:
+    if value is None or (shape.kinds[key] == "string" and (value == [] or value == {})):
         return True
     return key not in shape.required and key != shape.spelling.main and is_absent(value, shape.kinds[key])
 
@@ -253,7 +267,7 @@ def _readable(shape: Shape, key: str, value: object) -> bool:
     if kind == "integer":
         return not isinstance(value, bool) and read_integer(value) is not None
     if kind == "boolean":
-        return read_boolean(value) is not None
+        return _answer(shape, key, value) is not None
     return not (kind == "string" and isinstance(value, bool))
 
 
@@ -279,6 +293,8 @@ def _count(shape: Shape, key: str, value: object, arguments: dict[str, Any]) -> 
     if read is None:
         return {key: value}
     number, total = read
+    if total is not None and key in shape.spelling.totals.values():  # "2 of 3" where the total belongs
+        number = total
     found: dict[str, Any] = {}
     beside = shape.spelling.totals.get(key)
     if total is not None and beside is not None and arguments.get(beside) is None:
@@ -296,13 +312,21 @@ def _read(shape: Shape, key: str, value: object) -> object:
         text = read_string(value)
         return next((choice for choice in shape.choices[key] if folded(choice) == folded(text)), text)
     readers: dict[Kind, Callable[[object], object]] = {
-        "boolean": read_boolean,
+        "boolean": lambda said: _answer(shape, key, said),
         "number": read_number,
         "array": read_array,
         "object": read_object,
     }
     read = readers[kind](value)
     return value if read is None else read
+
+
+def _answer(shape: Shape, key: str, value: object) -> bool | None:
+    read = read_boolean(value)
+    if read is not None or not isinstance(value, str):
+        return read
+    words = re.findall(r"\w+", value.casefold())
+    return shape.spelling.words.get(key, {}).get(words[0]) if 1 <= len(words) <= SHORT_ANSWER else None
 
 
 class Listed(Protocol):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from understudy_servers.reading import exact_number
+from understudy_servers.numerals import exact_number
 
 NAME = "sequential-thinking-server"
 VERSION = "2026.8.31"

@@ -65,6 +65,9 @@ _NUMBER = ("thoughtNumber",)
 _TOTAL = ("totalThoughts",)
 _MORE = ("nextThoughtNeeded",)
 
+ENDING = ("done", "stop", "finished", "finish", "complete", "completed", "final", "end", "ended", "last")
+GOING_ON = ("continue", "continuing", "more", "next", "ongoing", "pending", "another", "unfinished", "incomplete")
+
 SPELLING = Spelling(
     main="thought",
     names=(
@@ -127,4 +130,5 @@ SPELLING = Spelling(
     counted=("thoughtNumber", "totalThoughts"),
     dropped=("revisesThought", "branchFromThought"),
     totals={"thoughtNumber": "totalThoughts"},
+    words={"nextThoughtNeeded": dict.fromkeys(ENDING, False) | dict.fromkeys(GOING_ON, True)},
 )

@@ -40,14 +40,53 @@ NUMBERS = [
     "thought two",
     "step 2",
     "(2)",
+    "second",
+    "2 of the plan",
+    "Thought_2",
+    "thought-2",
+    "T2",
+    "№ 2",
+    "“2”",
+    "２",
+    "2?",
+    "2/?",
 ]
-YES = ["true", "True", " TRUE ", "yes", "Yes", "y", "1", 1, "on", ["true"], "true."]
-NO = ["false", "False", "no", "N", "0", 0, "off", "FALSE "]
+YES = ["true", "True", " TRUE ", "yes", "Yes", "y", "1", 1, "on", ["true"], "true.", "1.0", "needed", "yes, one more"]
+YES += ["continue", "more to do", "**true**", "true (check the sum)"]
+NO = [
+    "false",
+    "False",
+    "no",
+    "N",
+    "0",
+    0,
+    "off",
+    "FALSE ",
+    "not needed",
+    "done",
+    "finished.",
+    "stop",
+    "no more thoughts",
+]
+TOTALS = [
+    "3",
+    "3+",
+    "~3",
+    "3.0",
+    "three",
+    "2 of 3",
+    "2/3",
+    "about 3",
+    "3 (estimate)",
+    "at most 3",
+    "2 or 3",
+    "two of three",
+]
 NOTHINGS = [None, "", "null", "None", "undefined", "NULL"]
 
 CASES: dict[str, tuple[Any, Draft]] = {
     **{f"number {value!r}": (without(thoughtNumber=value), PLAIN) for value in NUMBERS},
-    **{f"total {value!r}": (without(totalThoughts=value), PLAIN) for value in ("3", "3+", "~3", "3.0", "three")},
+    **{f"total {value!r}": (without(totalThoughts=value), PLAIN) for value in TOTALS},
     **{f"yes {value!r}": (without(nextThoughtNeeded=value), PLAIN) for value in YES},
     **{f"no {value!r}": (without(nextThoughtNeeded=value), ENDED) for value in NO},
     "2/3": (without("totalThoughts", thoughtNumber="2/3"), PLAIN),
@@ -122,6 +161,8 @@ CASES: dict[str, tuple[Any, Draft]] = {
     "fenced JSON": ('```json\n{"thought": "add 3 eggs"}\n```', meant()),
     "bare text": (T, meant()),
     "wrapped bare text": ({"input": T}, meant()),
+    "under a name nobody knows": ({"idea": T}, meant()),
+    "wrapped under a number": ({"0": FULL}, PLAIN),
     "list of one call": ([FULL], PLAIN),
     "list of one text": ([T], meant()),
     "call spread over a list": ([{"thought": T}, {"thoughtNumber": 2, "totalThoughts": 3}], meant(number=2, total=3)),
@@ -140,6 +181,9 @@ THOUGHTLESS: dict[str, Any] = {
     "an empty list": [],
     "only numbers": {"thoughtNumber": 1, "totalThoughts": 3, "nextThoughtNeeded": True},
     "a null thought": {"thought": None, "thoughtNumber": 1},
+    "an empty list of thoughts": {"thought": []},
+    "an empty object": {"thought": {}, "thoughtNumber": 1},
+    "a word under a name nobody knows": {"mode": "fast"},
 }
 
 NAMES = [
