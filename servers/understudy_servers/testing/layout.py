@@ -1,7 +1,10 @@
 """Lay out the files of a run in a temporary folder: where there is no private view, and on other systems than Linux."""
 
+import contextlib
 import os
+import secrets
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -65,7 +68,41 @@ def temporary_folder() -> Generator[str]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def remove(folder: str) -> None:
+    """Remove a folder that hostile code has filled: with locked folders, ones deeper than a path may be long, links."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+    with contextlib.suppress(OSError):
+        if os.path.lexists(folder):
+            _flatten(folder)
+            os.rmdir(folder)
+
+
+def _flatten(folder: str) -> None:
+    """Empty a folder by moving what is deep to the top, so that no path is ever long. No link is followed."""
+    token, count = secrets.token_hex(8), 0
+    os.chmod(folder, 0o700)
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not _is_folder(path):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                count += 1
+                deep, top = os.path.join(path, inner), os.path.join(folder, f"{token}-{count}")
+                if _is_folder(deep):
+                    os.chmod(deep, 0o700)  # else it may not be moved
+                os.rename(deep, top)
+            os.rmdir(path)
+
+
+def _is_folder(path: str) -> bool:
+    return stat.S_ISDIR(os.lstat(path).st_mode)
 
 
 def sweep() -> None:
@@ -73,7 +110,7 @@ def sweep() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdecimal() and not _lives(int(owner), folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(str(folder))
 
 
 def _lives(pid: int, folder: Path) -> bool:

@@ -30,11 +30,14 @@ def exceeds(pid: int, limit: int) -> bool:
 
 
 def _resident(pid: int) -> int:
-    """Pages in memory that belong to no file."""
+    """Bytes in memory, whatever they belong to: at least as many as count.
+
+    Leaving out what the kernel calls shared would leave out memory that is shared with nobody but a child.
+    """
     try:
         with open(f"/proc/{pid}/statm") as stream:
             words = stream.read().split()
-        return (int(words[1]) - int(words[2])) * PAGE
+        return int(words[1]) * PAGE
     except (OSError, IndexError, ValueError):
         return 0
 

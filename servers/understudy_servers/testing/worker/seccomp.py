@@ -24,9 +24,17 @@ DENIED = {
     "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171), "clock_adjtime": (305, 266),
     "personality": (135, 92), "vhangup": (153, 58), "iopl": (172, -1), "ioperm": (173, -1), "modify_ldt": (154, -1),
     "nfsservctl": (180, 42), "sysfs": (139, -1), "_sysctl": (156, -1), "lookup_dcookie": (212, 18),
-    "mbind": (237, 235), "move_pages": (279, 239),
-    # memory that no counter of a process shows
+    "mbind": (237, 235), "move_pages": (279, 239), "syslog": (103, 116), "quotactl_fd": (443, 443),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    # memory that no counter of a process shows, and what outlives a run where there is no namespace
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186),
+    "semget": (64, 190), "mq_open": (240, 180),
+}  # fmt: skip
+# Calls that may change any process of the same user: name -> (x86_64, aarch64, arguments that must have these values).
+OWN_ONLY = {
+    "prlimit64": (302, 261, (0,)), "sched_setparam": (142, 118, (0,)), "sched_setscheduler": (144, 119, (0,)),
+    "sched_setaffinity": (203, 122, (0,)), "sched_setattr": (314, 274, (0,)), "migrate_pages": (256, 238, (0,)),
+    "setpriority": (141, 140, (0, 0)), "ioprio_set": (251, 30, (1, 0)),
 }  # fmt: skip
 # clone, clone3, ioctl, socket
 SPECIAL = {"x86_64": (56, 435, 16, 41), "aarch64": (220, 435, 29, 198)}
@@ -73,8 +81,19 @@ def _program(*, loopback: bool) -> list[Instruction]:
         (RETURN, 0, 0, REFUSE | EPERM),
         load_number,
     ]
+    for *numbers, wanted in OWN_ONLY.values():
+        program += _own_process_rules(numbers[column], wanted)
     program += _socket_rules(socket, loopback=loopback)
     return [*program, (RETURN, 0, 0, ALLOW)]
+
+
+def _own_process_rules(number: int, wanted: tuple[int, ...]) -> list[Instruction]:
+    """Allow a call only where its first arguments, 32 bits each, have the wanted values."""
+    refuse: Instruction = (RETURN, 0, 0, REFUSE | EPERM)
+    inner: list[Instruction] = []
+    for index, value in enumerate(wanted):
+        inner += [(LOAD, 0, 0, 16 + 8 * index), (EQUAL, 1, 0, value), refuse]
+    return [(EQUAL, 0, len(inner) + 1, number), *inner, (LOAD, 0, 0, 0)]
 
 
 def _socket_rules(socket: int, *, loopback: bool) -> list[Instruction]:
