@@ -81,27 +81,38 @@ class App:
         await self._route(path, method, exchange)
 
     async def _route(self, path: str, method: str, exchange: Exchange) -> None:
-        path = path.removeprefix("/v1")
-        if path == "/models" and method == "GET":
-            rows = [
-                {"id": name, "object": "model", "created": 0, "owned_by": "understudy"} for name in self.service.names
-            ]
-            await exchange.json(200, {"object": "list", "data": rows})
-        elif path == "/chat/completions" and method == "POST":
+        plain = path.removeprefix("/v1")
+        if method == "HEAD":
+            method = "GET"  # the server sends no body then
+        if plain == "/models" and method == "GET":
+            await exchange.json(200, {"object": "list", "data": [_model(name) for name in self.service.names]})
+        elif plain.startswith("/models/") and method == "GET":
+            await self._one_model(plain.removeprefix("/models/"), exchange)
+        elif plain == "/chat/completions" and method == "POST":
             await self._answer(exchange, ChatWire)
-        elif path == "/responses" and method == "POST":
+        elif plain == "/responses" and method == "POST":
             await self._answer(exchange, ResponsesWire)
         else:
             known = "POST /v1/chat/completions, POST /v1/responses, GET /v1/models"
             message = f"{method} {path or '/'} is not served here. There are {known}."
             await exchange.json(404, {"error": _error(message, "invalid_request_error")})
 
+    async def _one_model(self, name: str, exchange: Exchange) -> None:
+        if name in self.service.names:
+            await exchange.json(200, _model(name))
+            return
+        message = f"There is no model {name!r} here. There are: {', '.join(self.service.names)}."
+        error = {**_error(message, "invalid_request_error"), "param": "model", "code": "model_not_found"}
+        await exchange.json(404, {"error": error})
+
     async def _answer(self, exchange: Exchange, kind: type[Wire]) -> None:
         try:
             body = await exchange.body()
             wire = kind(body, secrets.token_hex(12), self.continued)
-        except BadRequest as error:
-            await exchange.json(error.status, {"error": error_body(error)})
+        except Exception as error:
+            if not isinstance(error, BadRequest):
+                logger.exception("a request could not be read")
+            await exchange.json(status_of(error), {"error": error_body(error)})
             return
         await (self._stream if wire.asked.stream else self._whole)(exchange, wire)
 
@@ -185,7 +196,7 @@ class App:
         """
         if id is None:
             return ()
-        if id not in self._continued:
+        if not isinstance(id, str) or id not in self._continued:
             raise BadRequest(
                 f"No response {id!r} is kept here. Send the whole conversation instead.",
                 param="previous_response_id",
@@ -207,10 +218,14 @@ class App:
             return []
         return [
             (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-allow-headers", b"authorization, content-type"),
+            (b"access-control-allow-headers", b"authorization, content-type, *"),
             (b"access-control-allow-methods", b"GET, POST"),
             (b"vary", b"origin"),
         ]
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "understudy"}
 
 
 def _error(message: str, kind: str) -> dict[str, Any]:

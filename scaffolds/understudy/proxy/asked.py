@@ -1,5 +1,6 @@
 """What a client asked for, whichever of the two endpoints it used."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ NAME = "understudy"
 """The scaffold as a model's name; a role's name is its bare model. Other names mean the scaffold too."""
 MOST_TOKENS = 4096
 """`max_tokens` where the client names none: the budget reserves what is sent, so it must be something."""
+
+LARGEST_LIMIT = 10_000_000  # tokens; no model answers at such length
+LARGEST = 1e20  # of any number; a seed may have 64 bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,42 +55,116 @@ def text_of(content: Any, where: str) -> str:
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "refusal":
-            texts.append(str(part.get("refusal", "")))
+            texts.append(str(part.get("refusal") or ""))
         elif kind in ("text", "input_text", "output_text", "summary_text"):
-            texts.append(str(part.get("text", "")))
+            texts.append(str(part.get("text") or ""))
         else:
             raise BadRequest(f"{where} holds a part of type {kind!r}; only text is served here.", param=where)
     return "".join(texts)
 
 
-def number(body: Mapping[str, Any], *names: str) -> float | None:
-    """The first of these fields that is set.
+def number(body: Mapping[str, Any], name: str) -> float | None:
+    """A field that is a number, where it is set.
 
     Raises:
-        BadRequest: It is no number.
+        BadRequest: It is something else, or no number that can be computed with (JSON as Python reads it has NaN and
+            Infinity).
     """
-    for name in names:
-        value = body.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            raise BadRequest(f"{name} must be a number, not {value!r}.", param=name)
-        return float(value)
-    return None
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise BadRequest(f"{name} must be a number of a usual size, not {repr(value)[:40]}.", param=name)
+    return float(value)
 
 
 def limit(body: Mapping[str, Any], *names: str) -> int:
-    """How many tokens the answer may have.
+    """How many tokens the answer may have, by the first of these fields that is set.
 
     Raises:
         BadRequest: It is no positive number.
     """
-    given = number(body, *names)
+    name = next((name for name in names if body.get(name) is not None), names[0])
+    given = number(body, name)
     if given is None:
         return MOST_TOKENS
-    if given < 1 or given != int(given):
-        raise BadRequest(f"{names[0]} must be a whole number from 1, not {given:g}.", param=names[0])
+    if not 1 <= given <= LARGEST_LIMIT or given != int(given):
+        raise BadRequest(f"{name} must be a whole number from 1 to {LARGEST_LIMIT}, not {given:g}.", param=name)
     return int(given)
+
+
+def temperature(body: Mapping[str, Any]) -> float | None:
+    """What the client would have drawn at.
+
+    Raises:
+        BadRequest: It is no number from 0.
+    """
+    given = number(body, "temperature")
+    if given is not None and given < 0:
+        raise BadRequest(f"temperature must be 0 or more, not {given:g}.", param="temperature")
+    return given
+
+
+def flag(body: Mapping[str, Any], name: str) -> bool:
+    """A field that is true or false; false where it is left out.
+
+    Raises:
+        BadRequest: It is something else: a stream that was asked for with a text would be missed without a word.
+    """
+    value = body.get(name)
+    if value is None or isinstance(value, bool):
+        return value is True
+    raise BadRequest(f"{name} must be true or false, not {value!r}.", param=name)
+
+
+def refuse(body: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
+    """Refuse fields whose meaning would be lost if they were ignored.
+
+    Raises:
+        BadRequest: One of them is set.
+    """
+    for name, instead in reasons.items():
+        if body.get(name):
+            raise BadRequest(f"{name} is not served here. {instead}", param=name)
+
+
+def choose(value: Any, tools: tuple[Tool, ...]) -> str | None:
+    """A tool choice in either endpoint's form, or in the words of other providers.
+
+    Raises:
+        BadRequest: It is none, or means a tool that is not there.
+    """
+    choice = _choice(value)
+    if choice in (None, "auto", "none"):
+        return choice if tools else None
+    if choice == "required" and not tools:
+        raise BadRequest("tool_choice requires a call, and there are no tools.", param="tool_choice")
+    if choice != "required" and choice not in {tool.name for tool in tools}:
+        raise BadRequest(f"tool_choice names {choice!r}, which is not among the tools.", param="tool_choice")
+    return choice
+
+
+def _choice(value: Any) -> str | None:
+    if value is None or value in ("auto", "none", "required"):
+        return value  # type: ignore[no-any-return]
+    if value == "any":  # Mistral's and Anthropic's word
+        return "required"
+    if isinstance(value, dict):
+        if value.get("type") == "allowed_tools":
+            allowed = value.get("allowed_tools", value)
+            return str(allowed.get("mode") if isinstance(allowed, dict) and allowed.get("mode") else "auto")
+        function = value.get("function")
+        name = function.get("name") if isinstance(function, dict) else value.get("name")
+        if isinstance(name, str) and name:
+            return name
+    raise BadRequest(f"tool_choice {value!r} is none of auto, none, required or a function.", param="tool_choice")
+
+
+def written(value: Any) -> str:
+    """Arguments of a call as text; some clients send them as an object."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def schema_of(value: Any, where: str) -> dict[str, Any]:

@@ -5,11 +5,30 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from understudy.problem import Message, Options, Tool, ToolCall
-from understudy.proxy.asked import NAME, Asked, limit, number, rows, schema_of, text_of
+from understudy.proxy.asked import (
+    NAME,
+    Asked,
+    choose,
+    flag,
+    limit,
+    number,
+    refuse,
+    rows,
+    schema_of,
+    temperature,
+    text_of,
+    written,
+)
 from understudy.proxy.done import Counted, Done
 from understudy.proxy.errors import BadRequest
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+_NOT_SERVED = {
+    "functions": "Send the functions as tools.",
+    "function_call": "Send tools and tool_choice.",
+    "logprobs": "A scaffold's answer has no probabilities; ask a model itself.",
+    "audio": "Only text is served.",
+}
 PIECE = 160  # characters of a chunk when an answer is whole before it is sent
 
 
@@ -24,20 +43,22 @@ def read_request(body: Mapping[str, Any]) -> Asked:
     messages = rows(body, "messages")
     if not messages:
         raise BadRequest("messages must hold at least one message.", param="messages")
+    refuse(body, _NOT_SERVED)
     streaming = body.get("stream_options")
+    tools = tuple(_tool(row, f"tools[{index}]") for index, row in enumerate(rows(body, "tools")))
     return Asked(
         model=str(body.get("model") or NAME),
         messages=tuple(_message(row, f"messages[{index}]") for index, row in enumerate(messages)),
-        tools=tuple(_tool(row, f"tools[{index}]") for index, row in enumerate(rows(body, "tools"))),
+        tools=tools,
         options=Options(
             max_tokens=limit(body, "max_completion_tokens", "max_tokens"),
             stop=_stop(body.get("stop")),
-            tool_choice=tool_choice(body.get("tool_choice")),
+            tool_choice=choose(body.get("tool_choice"), tools),
             response_format=_format(body.get("response_format")),
         ),
-        stream=body.get("stream") is True,
+        stream=flag(body, "stream"),
         include_usage=isinstance(streaming, dict) and streaming.get("include_usage") is True,
-        temperature=number(body, "temperature"),
+        temperature=temperature(body),
         seed=None if (seed := number(body, "seed")) is None else int(seed),
     )
 
@@ -62,7 +83,7 @@ def _call(row: Mapping[str, Any], where: str) -> ToolCall:
         raise BadRequest(f"{where} holds a call without a function.", param=where)
     return ToolCall(
         name=str(function.get("name") or ""),
-        arguments=str(function.get("arguments") or ""),
+        arguments=written(function.get("arguments")),
         id=str(row.get("id") or ""),
     )
 
@@ -76,24 +97,6 @@ def _tool(row: Mapping[str, Any], where: str) -> Tool:
         description=str(function.get("description") or ""),
         parameters=schema_of(function.get("parameters"), f"{where}.function.parameters"),
     )
-
-
-def tool_choice(value: Any) -> str | None:
-    """A choice in either endpoint's form.
-
-    Raises:
-        BadRequest: It is none.
-    """
-    if value is None or value in ("auto", "none", "required"):
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, dict):
-        function = value.get("function")
-        name = function.get("name") if isinstance(function, dict) else value.get("name")
-        if isinstance(name, str) and name:
-            return name
-        if value.get("type") == "allowed_tools":
-            return str(value.get("mode") or "auto")
-    raise BadRequest(f"tool_choice {value!r} is none of auto, none, required or a function.", param="tool_choice")
 
 
 def _stop(value: Any) -> tuple[str, ...]:
@@ -110,6 +113,10 @@ def _format(value: Any) -> Mapping[str, Any] | None:
         return None
     if not isinstance(value, dict):
         raise BadRequest("response_format must be an object.", param="response_format")
+    if value.get("type") == "json_schema":
+        named = value.get("json_schema")
+        if not isinstance(named, dict) or not isinstance(named.get("schema", {}), dict):
+            raise BadRequest("response_format.json_schema must hold a schema.", param="response_format")
     return value
 
 

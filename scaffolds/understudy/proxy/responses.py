@@ -6,13 +6,36 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from understudy.problem import Message, Options, Tool, ToolCall
-from understudy.proxy.asked import NAME, Asked, limit, number, rows, schema_of, text_of
-from understudy.proxy.chat import PIECE, extra, tool_choice
+from understudy.proxy.asked import (
+    NAME,
+    Asked,
+    choose,
+    flag,
+    limit,
+    refuse,
+    rows,
+    schema_of,
+    temperature,
+    text_of,
+    written,
+)
+from understudy.proxy.chat import PIECE, extra
 from understudy.proxy.done import Done
 from understudy.proxy.errors import BadRequest
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-_IGNORED = ("reasoning", "item_reference", "web_search_call", "file_search_call", "local_shell_call", "mcp_list_tools")
+_IGNORED = frozenset(
+    {
+        *("reasoning", "item_reference", "compaction", "mcp_list_tools"),
+        # What OpenAI's own tools did; none of them is offered here.
+        *("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"),
+        *("local_shell_call", "local_shell_call_output"),
+    }
+)
+_NOT_SERVED = {
+    "conversation": "Send the whole conversation, or previous_response_id.",
+    "background": "Ask for a stream, which stays alive however long it takes.",
+}
 
 
 def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = ()) -> Asked:
@@ -21,6 +44,7 @@ def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = ()) -> 
     Raises:
         BadRequest: It is malformed, or asks for what is not served here.
     """
+    refuse(body, _NOT_SERVED)
     tools, custom = _tools(body)
     given = body.get("input")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else rows(body, "input")
@@ -36,11 +60,11 @@ def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = ()) -> 
         tools=tools,
         options=Options(
             max_tokens=limit(body, "max_output_tokens"),
-            tool_choice=tool_choice(body.get("tool_choice")) if tools else None,
+            tool_choice=_choice(body, tools),
             response_format=_format(body),
         ),
-        stream=body.get("stream") is True,
-        temperature=number(body, "temperature"),
+        stream=flag(body, "stream"),
+        temperature=temperature(body),
         custom=custom,
         echo={
             "instructions": body.get("instructions"),
@@ -69,6 +93,13 @@ def _tools(body: Mapping[str, Any]) -> tuple[tuple[Tool, ...], frozenset[str]]:
             tools.append(Tool(name=name, description=str(row.get("description") or ""), parameters=form))
             custom.add(name)
     return tuple(tools), frozenset(custom)
+
+
+def _choice(body: Mapping[str, Any], tools: tuple[Tool, ...]) -> str | None:
+    """The choice among the functions; one of a tool that only OpenAI runs leaves it to the model."""
+    value = body.get("tool_choice")
+    elsewhere = isinstance(value, dict) and value.get("type") not in ("function", "custom", "allowed_tools")
+    return choose(None if elsewhere or (value == "required" and not tools) else value, tools)
 
 
 def _messages(items: list[dict[str, Any]]) -> Iterator[Message]:
@@ -109,7 +140,7 @@ def _message(item: Mapping[str, Any], where: str) -> Message:
 
 def _call(item: Mapping[str, Any], kind: str) -> ToolCall:
     arguments = item.get("arguments") if kind == "function_call" else json.dumps({"input": item.get("input", "")})
-    return ToolCall(name=str(item.get("name") or ""), arguments=str(arguments or ""), id=str(item.get("call_id") or ""))
+    return ToolCall(name=str(item.get("name") or ""), arguments=written(arguments), id=str(item.get("call_id") or ""))
 
 
 def _format(body: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -66,7 +66,11 @@ class Wire(ABC):
 
     def _sent(self, done: Done) -> int:
         """How many characters of the answer were sent already; none when what was sent turned out not to be it."""
-        return len(self.shown) if done.answer.text.startswith(self.shown) else 0
+        text = done.answer.text
+        if text.startswith(self.shown):
+            return len(self.shown)
+        shown = self.shown.lstrip()  # where a call was cut out, the text begins without white space
+        return len(shown) if shown and text.startswith(shown) else 0
 
 
 class ChatWire(Wire):

@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from understudy.answer import Answer, Verdict
 from understudy.budget import Meter, TokenPrice
 from understudy.context import Context, Server
 from understudy.direct import Direct
-from understudy.errors import ModelUnavailable, UnderstudyError
-from understudy.model import Completion, Delta, Model, Request, Streaming
+from understudy.errors import UnderstudyError
+from understudy.model import Model
 from understudy.on import On
 from understudy.problem import Form, Problem
 from understudy.project import TEST_TIMEOUT_S, read_project
@@ -21,6 +20,7 @@ from understudy.proxy.asked import NAME, Asked
 from understudy.proxy.done import Counted, Done
 from understudy.proxy.inner import Inner
 from understudy.proxy.log import Log
+from understudy.proxy.relay import Relayed, can_relay
 from understudy.rescue import rescue
 from understudy.scaffold import Scaffold, inner_scaffolds
 from understudy.trace import Event, Trace
@@ -55,48 +55,6 @@ def shown(event: Event) -> str:
     if event.error is not None:
         parts.append("failed")
     return " ".join(part for part in parts if part).replace("\n", " ")
-
-
-class Relayed:
-    """A model whose words are passed on while they are written; only where the answer is one completion as it is."""
-
-    def __init__(self, model: Model, tell: Tell) -> None:
-        self._model, self._tell, self._told = model, tell, False
-        self._held: str | None = ""
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    async def generate(self, request: Request) -> Completion:
-        """Draw one completion and tell of it piece by piece.
-
-        Raises:
-            ModelUnavailable: It broke off, and what was told cannot be taken back.
-        """
-        if not isinstance(self._model, Streaming):
-            return await self._model.generate(request)
-        if self._told:
-            raise ModelUnavailable(f"{self.name} broke off in the middle of its answer.", model=self.name)
-        async with aclosing(self._model.stream(request)) as pieces:  # type: ignore[type-var]
-            async for piece in pieces:
-                if isinstance(piece, Completion):
-                    return piece
-                self._pass_on(piece)
-        raise ModelUnavailable(f"{self.name} broke off in the middle of its answer.", model=self.name, billed=True)
-
-    def _pass_on(self, piece: Delta) -> None:
-        if piece.reasoning:
-            self._tell("reasoning", piece.reasoning)
-        text = piece.text
-        if self._held is not None:  # thinking that a server left in the text begins with a tag; such text waits
-            self._held += text
-            if self._held.lstrip()[:1] in ("", "<"):
-                return
-            text, self._held = self._held, None
-        if text:
-            self._told = True
-            self._tell("text", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +129,9 @@ class Service:
 
     def _context(self, asked: Asked, scaffold: Scaffold, trace: Trace, tell: Tell) -> Context:
         models = dict(self.models)
-        bare = scaffold.inner if isinstance(scaffold, On) else scaffold
-        if asked.stream and not asked.tools and isinstance(bare, Direct):
-            # A call that leaks into the text could not be taken back, so words are passed on only where none can be.
-            models = {role: Relayed(model, tell) for role, model in models.items()}
+        if can_relay(scaffold, asked):
+            names = tuple(tool.name for tool in asked.tools)
+            models = {role: Relayed(model, tell, names) for role, model in models.items()}
         return ProjectContext(
             models=models,
             servers=self.servers,

@@ -69,6 +69,12 @@ async def test_the_key_is_what_every_sdk_sends_as_its_api_key() -> None:
         pytest.param(b'{"messages": ["x"]}', 400, id="a message that is a text"),
         pytest.param(b'{"messages": [{"role": "user", "content": {"a": 1}}]}', 400, id="content that is an object"),
         pytest.param(b" " * (MOST_BODY + 1), 413, id="too large"),
+        pytest.param(b'{"input": "x", "messages": [{"role": "user"}], "temperature": Infinity}', 400, id="Infinity"),
+        pytest.param(
+            b'{"input": "x", "messages": [{"role": "user"}], "max_tokens": NaN, "temperature": NaN}',
+            400,
+            id="NaN",
+        ),
     ],
 )
 async def test_a_hostile_body_is_refused_and_the_next_request_is_served(body: bytes, expected: int) -> None:
@@ -79,6 +85,15 @@ async def test_a_hostile_body_is_refused_and_the_next_request_is_served(body: by
             assert refused.json()["error"]["message"]
         served = await http.post(f"{url}/chat/completions", json=ASKED)
     assert served.status_code == 200
+
+
+@pytest.mark.parametrize("id", ['["a"]', '{"a": 1}', "7", '"nope"'])
+async def test_whatever_is_sent_as_the_id_of_a_response_is_answered(id: str) -> None:
+    body = f'{{"input": "x", "previous_response_id": {id}}}'
+    async with serving(service_of(Direct(), ScriptedModel([]))) as url, httpx2.AsyncClient() as http:
+        response = await http.post(f"{url}/responses", content=body)
+    assert response.status_code == 404
+    assert "Send the whole conversation" in response.json()["error"]["message"]
 
 
 async def test_unknown_paths_are_answered_with_the_known_ones() -> None:

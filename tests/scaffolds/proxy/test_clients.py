@@ -258,12 +258,83 @@ async def test_a_spent_budget_is_an_error_that_no_client_tries_again() -> None:
         pytest.param({"messages": ASKED, "tools": [{"type": "x"}]}, "must be a function with a name", id="a tool"),
         pytest.param({"messages": ASKED, "tool_choice": 7}, "tool_choice", id="a choice"),
         pytest.param({"messages": ASKED, "stop": 7}, "stop must be", id="stop"),
+        pytest.param({"messages": ASKED, "stream": "true"}, "stream must be true or false", id="stream as a text"),
+        pytest.param({"messages": ASKED, "logprobs": True}, "logprobs is not served", id="logprobs"),
+        pytest.param({"messages": ASKED, "functions": [{"name": "f"}]}, "as tools", id="the old form of tools"),
+        pytest.param({"messages": ASKED, "temperature": -1}, "0 or more", id="a temperature below 0"),
+        pytest.param({"messages": ASKED, "seed": 10**400}, "of a usual size", id="a number beyond all floats"),
+        pytest.param(
+            {"messages": ASKED, "max_tokens": 10**9}, "a whole number from 1 to 10000000", id="a limit without limit"
+        ),
+        pytest.param(
+            {"messages": ASKED, "tools": [ADD], "tool_choice": {"type": "function", "function": {"name": "div"}}},
+            "'div', which is not among the tools",
+            id="a choice of a tool that is not there",
+        ),
+        pytest.param({"messages": ASKED, "tool_choice": "required"}, "there are no tools", id="a choice of nothing"),
+        pytest.param(
+            {"messages": ASKED, "response_format": {"type": "json_schema", "json_schema": 7}}, "a schema", id="a schema"
+        ),
     ],
 )
 async def test_a_request_that_cannot_be_served_is_refused_in_words(body: dict[str, Any], words: str) -> None:
     async with client_of(service_of(Direct(), ScriptedModel([]))) as sdk:
         with pytest.raises(openai.BadRequestError, match=words):
             await sdk.post("/chat/completions", body={"model": "x", **body}, cast_to=object)
+
+
+async def test_words_of_other_providers_are_understood() -> None:
+    """As LiteLLM and older clients send them: parameters of others, `any`, arguments as an object, parts of texts."""
+    model = ScriptedModel([counted("42")])
+    call = {"id": "1", "type": "function", "function": {"name": "add", "arguments": {"x": 1}}}
+    messages = [
+        {
+            "role": "developer",
+            "content": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+        },
+        *ASKED,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {
+            "role": "tool",
+            "tool_call_id": "1",
+            "content": [{"type": "text", "text": "3"}, {"type": "text", "text": None}],
+        },
+    ]
+    odd = {"top_k": 3, "min_p": 0.1, "logit_bias": {"1": 2}, "reasoning_effort": "low", "user": "u", "logprobs": False}
+    body = {"messages": messages, "tools": [ADD], "tool_choice": "any", "parallel_tool_calls": False, "n": 1, **odd}
+    async with client_of(service_of(Direct(), model)) as sdk:
+        await sdk.post("/chat/completions", body=body, cast_to=object)
+
+    (request,) = model.requests
+    assert [message.content for message in request.messages] == ["Be brief.", ASKED[0]["content"], "", "3"]
+    assert json.loads(request.messages[2].tool_calls[0].arguments) == {"x": 1}
+    assert request.options.tool_choice == "required"
+
+
+async def test_a_model_can_be_looked_up_by_its_name() -> None:
+    async with client_of(service_of(Direct(), ScriptedModel([]))) as sdk:
+        assert [model.id async for model in sdk.models.list()] == ["understudy", "local"]
+        assert (await sdk.models.retrieve("local")).owned_by == "understudy"
+        with pytest.raises(
+            openai.NotFoundError, match=r"no model 'gpt-9' here\. There are: understudy, local"
+        ) as caught:
+            await sdk.models.retrieve("gpt-9")
+    assert caught.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param({"input": None}, "a text or at least one item", id="nothing"),
+        pytest.param({"input": [{"type": "riddle"}]}, "'riddle', which is not served", id="an unknown item"),
+        pytest.param({"input": "x", "background": True}, "Ask for a stream", id="in the background"),
+        pytest.param({"input": "x", "conversation": "c"}, "the whole conversation", id="a conversation of theirs"),
+    ],
+)
+async def test_a_response_that_cannot_be_made_is_refused_in_words(body: dict[str, Any], words: str) -> None:
+    async with client_of(service_of(Direct(), ScriptedModel([]))) as sdk:
+        with pytest.raises(openai.BadRequestError, match=words):
+            await sdk.post("/responses", body={"model": "x", **body}, cast_to=object)
 
 
 async def test_responses_are_answered_and_continued_by_their_id() -> None:
