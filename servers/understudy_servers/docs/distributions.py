@@ -197,12 +197,18 @@ def merge(modules: dict[str, Module], module: Module) -> None:
         return
     stub, source = (known, module) if known.path.endswith(".pyi") else (module, known)
     for name, definition in source.definitions.items():
-        typed = stub.definitions.setdefault(name, definition)
+        typed = stub.definitions.get(name)
+        if typed is None or (typed.kind == "attribute" and definition.kind != "attribute"):
+            stub.definitions[name] = definition  # `nanmin = amin` in a stub, a function of its own in the source
+            stub.imports.pop(name, None)
+            continue
         typed.doc = typed.doc or definition.doc
     stub.doc = stub.doc or source.doc
     stub.exported = source.exported if source.exported is not None else stub.exported
     stub.imports = source.imports | stub.imports
     stub.stars = list(dict.fromkeys([*stub.stars, *source.stars]))
+    stub.computed = source.computed
+    stub.given = stub.given | source.given
     stub.exported_from = list(dict.fromkeys([*stub.exported_from, *source.exported_from]))
     stub.path = source.path
     modules[module.name] = stub

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from inspect import cleandoc
 from typing import Literal
 
+from understudy_servers.docs.given_docs import given_docs
+
 MAX_SOURCE = 5_000_000  # bytes of one file; generated tables beyond that hold no documentation
 MAX_DEFAULT = 60  # characters of a default value that are shown
 _DEPRECATED = re.compile(r"\bdeprecated\b", re.IGNORECASE)
@@ -51,6 +53,9 @@ class Module:
     stars: list[str] = field(default_factory=list)
     exported: list[str] | None = None  # __all__, when it can be read without running
     exported_from: list[str] = field(default_factory=list)  # modules whose __all__ is added to ours
+    reexported: set[str] = field(default_factory=set)  # `from x import y as y`, which says that y is offered
+    computed: bool = False  # part of __all__ is computed: everything public counts as exported
+    given: dict[str, str] = field(default_factory=dict)  # docstrings for objects elsewhere, by dotted name
 
 
 def read_module(source: bytes, *, name: str, path: str, is_package: bool) -> Module:
@@ -79,6 +84,7 @@ class _Reader:
         self.module = module
         package = module.name if module.is_package else module.name.rpartition(".")[0]
         self.package = package.split(".") if package else []
+        self.values: dict[str, ast.expr] = {}  # what the module's names were assigned
 
     def body(self, statements: list[ast.stmt], prefix: str) -> None:
         for index, node in enumerate(statements):
@@ -93,7 +99,9 @@ class _Reader:
                 case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
                     self.assigned(node, after, prefix)
                 case ast.Expr(value=ast.Call() as call) if not prefix:
-                    self.extended(call)
+                    self.called(call)
+                case ast.For() | ast.While() if not prefix:
+                    self.module.computed |= any(_is_all(inner) for inner in ast.walk(node))
                 case _:
                     for inner in _nested(node):
                         self.body(inner, prefix)
@@ -105,7 +113,7 @@ class _Reader:
         decorators = {ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list}
         if known and known.kind == "attribute" and decorators & {"setter", "deleter"}:
             return
-        doc = ast.get_docstring(node) or ""
+        doc = "\n\n".join(filter(None, (ast.get_docstring(node) or "", _parameter_docs(node.args))))
         if "overload" in decorators and known and known.kind == "function":
             if known.signature.count("\n") < 12:
                 known.signature += "\n" + signature
@@ -157,6 +165,8 @@ class _Reader:
         for target in targets:
             if not isinstance(target, ast.Name):
                 continue
+            if not prefix and node.value is not None and not isinstance(node, ast.AugAssign):
+                self.values[target.id] = node.value
             if target.id == "__all__" and not prefix and node.value is not None:
                 self.exports(node.value, extend=isinstance(node, ast.AugAssign))
             elif not isinstance(node, ast.AugAssign) and not target.id.startswith("__"):
@@ -170,9 +180,17 @@ class _Reader:
             self.module.imports.setdefault(name, (self.module.name, alias))
         annotation = f": {_short(node.annotation, 120)}" if isinstance(node, ast.AnnAssign) else ""
         value = f" = {_short(node.value)}" if node.value is not None else ""
-        doc = _described(node.value) or _string(after)
+        doc = _described(node.value) or _string(after) or self.given(node.value)
+        maker = _maker(node) if not prefix else ""
         self.add(
-            Definition(name=full, kind="attribute", signature=f"{name}{annotation}{value}", doc=doc, line=node.lineno)
+            Definition(
+                name=full,
+                kind="attribute",
+                signature=f"{name}{annotation}{value}",
+                doc=doc,
+                line=node.lineno,
+                bases=(maker,) if maker else (),
+            )
         )
 
     def add(self, definition: Definition) -> None:
@@ -196,15 +214,27 @@ class _Reader:
                 self.module.stars.append(source)
             else:
                 self.module.imports[alias.asname or alias.name] = (source, alias.name)
+                if alias.asname == alias.name:
+                    self.module.reexported.add(alias.name)
 
-    def extended(self, call: ast.Call) -> None:
-        if (
-            isinstance(call.func, ast.Attribute)
-            and isinstance(call.func.value, ast.Name)
-            and call.func.value.id == "__all__"
-        ):
+    def called(self, call: ast.Call) -> None:
+        """Read a call that extends `__all__` or gives a docstring to an object of a C module."""
+        if isinstance(call.func, ast.Attribute) and _is_all(call.func.value):
             for argument in call.args:
                 self.exports(argument, extend=True)
+        elif isinstance(call.func, ast.Name) and call.func.id == "extend_all":  # numpy's
+            self.module.exported_from += [name for name in map(_dotted, call.args) if name]
+        else:
+            self.given(call)
+
+    def given(self, value: ast.expr | None) -> str:
+        """Note the docstrings that a call gives to objects elsewhere, and return the first."""
+        if not isinstance(value, ast.Call):
+            return ""
+        package = ".".join(self.package)
+        found = dict(given_docs(value, package=package, module=self.module.name, values=self.values))
+        self.module.given |= found
+        return next(iter(found.values()), "")
 
     def exports(self, value: ast.expr, *, extend: bool) -> None:
         if not extend:
@@ -217,13 +247,17 @@ class _Reader:
                         self.exports(item.value, extend=True)
                     elif isinstance(item, ast.Constant) and isinstance(item.value, str):
                         names.append(item.value)
-            case ast.BinOp(op=ast.Add()):
+            case ast.BinOp(op=ast.Add() | ast.BitOr()):
                 self.exports(value.left, extend=True)
                 self.exports(value.right, extend=True)
             case ast.Attribute(attr="__all__") if source := _dotted(value.value):
                 self.module.exported_from.append(source)
             case ast.Call(func=ast.Name(id="sorted" | "list" | "tuple" | "set"), args=[inner, *_]):
                 self.exports(inner, extend=True)
+            case ast.Constant(value=str(name)):  # of __all__.append
+                names.append(name)
+            case _:
+                self.module.computed = True
 
 
 def function_signature(node: FunctionNode) -> str:
@@ -258,10 +292,43 @@ def _parameters(arguments: ast.arguments) -> Iterator[str]:
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
-    annotation = f": {_short(argument.annotation, 200)}" if argument.annotation else ""
+    annotation = f": {_short(_bare(argument.annotation), 200)}" if argument.annotation else ""
     if default is None:
         return argument.arg + annotation
     return f"{argument.arg}{annotation}{' = ' if annotation else '='}{_short(default)}"
+
+
+def _parameter_docs(arguments: ast.arguments) -> str:
+    """Return the texts of parameters written as `Annotated[X, Doc("...")]` (PEP 727), as FastAPI does."""
+    lines = []
+    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        for node in _metadata(argument.annotation):
+            if _is_doc(node) and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                text = cleandoc(str(node.args[0].value)).split("\n\n")[0]
+                lines.append(f"- {argument.arg}: " + " ".join(text.split()))
+    return "Parameters:\n" + "\n".join(lines) if lines else ""
+
+
+def _metadata(annotation: ast.expr | None) -> list[ast.expr]:
+    """Return what `Annotated` adds to a type, or nothing."""
+    match annotation:
+        case ast.Subscript(value=ast.Name(id="Annotated") | ast.Attribute(attr="Annotated"), slice=ast.Tuple(elts=all)):
+            return all[1:]
+    return []
+
+
+def _is_doc(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and _dotted(node.func).rpartition(".")[2] in ("Doc", "deprecated")
+
+
+def _bare(annotation: ast.expr) -> ast.expr:
+    """Return an annotation without `Doc(...)`, which is shown as text, and without an `Annotated` left empty."""
+    kept = [node for node in _metadata(annotation) if not _is_doc(node)]
+    if not isinstance(annotation, ast.Subscript) or len(kept) == len(_metadata(annotation)):
+        return annotation
+    assert isinstance(annotation.slice, ast.Tuple)
+    inner = annotation.slice.elts[0]
+    return inner if not kept else ast.Subscript(annotation.value, ast.Tuple([inner, *kept], ast.Load()), ast.Load())
 
 
 def _short(node: ast.expr | None, limit: int = MAX_DEFAULT) -> str:
@@ -275,6 +342,8 @@ def _short(node: ast.expr | None, limit: int = MAX_DEFAULT) -> str:
 
 def _nested(node: ast.stmt) -> Iterator[list[ast.stmt]]:
     match node:
+        case ast.If() if any(isinstance(inner, ast.Name) and inner.id == "__name__" for inner in ast.walk(node.test)):
+            yield node.orelse  # what runs as a program offers nothing
         case ast.If():
             yield node.body
             yield node.orelse
@@ -285,6 +354,17 @@ def _nested(node: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield node.orelse
         case ast.With():
             yield node.body
+
+
+def _maker(node: ast.Assign | ast.AnnAssign) -> str:
+    """Return the class that an attribute is an instance of, as far as the line says."""
+    if isinstance(node, ast.AnnAssign):
+        return _dotted(node.annotation)
+    return _dotted(node.value.func) if isinstance(node.value, ast.Call) else ""
+
+
+def _is_all(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "__all__"
 
 
 def _dotted(node: ast.expr) -> str:
