@@ -1,10 +1,12 @@
-"""Aider's polyglot benchmark: the Python exercises of Exercism (https://github.com/Aider-AI/polyglot-benchmark; MIT).
+"""Aider's polyglot benchmark: exercises of Exercism (https://github.com/Aider-AI/polyglot-benchmark; MIT).
 
-The loop sees the tests that grade it, as in aider's own two-try protocol, so rows say `check = grade`. The exercises of
-other languages are not read: a loose problem, which is how samples reach the testing server, is judged in Python only.
+The loop sees the tests that grade it, as in aider's own two-try protocol, so rows say `check = grade`. Languages whose
+tool chain is not on this machine are left out, and the statement says so; `PATH@LANGUAGE,LANGUAGE` insists on some.
 """
 
 import json
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +16,11 @@ from understudy.answer import Answer
 from understudy.problem import Message, Options, Problem, Reply, Tests
 from understudy_harness.benchmarks.code import grade_code, hidden_tests
 from understudy_harness.benchmarks.data import read_text
+from understudy_harness.benchmarks.exercises import LANGUAGES, Language
 from understudy_harness.benchmarks.spec import Spec
-from understudy_harness.errors import BenchmarkError
+from understudy_harness.errors import BenchmarkError, Missing
 from understudy_harness.sample import Grade, Grader, Sample, Split, Statement, split_by_cluster
 
-_LANGUAGE, _TIMEOUT_S = "python", 10.0
 _MOST_SUPPORT_BYTES = 1 << 20  # of one file beside the exercise; a larger one is a build product
 _REQUEST = (
     "{task}\n\nThe file `{path}` holds:\n\n```\n{stub}\n```\n\n"
@@ -28,36 +30,46 @@ _REQUEST = (
 
 @dataclass(frozen=True)
 class Polyglot:
-    """The Python exercises in a checkout of the benchmark."""
+    """The exercises in a checkout of the benchmark."""
 
     name: str
     path: Path
+    languages: tuple[str, ...]
 
     @property
     def statement(self) -> Statement:
         """What is measured, in words."""
+        absent = [name for name in LANGUAGES if name not in self.languages]
+        left_out = f"; without {', '.join(absent)}" if absent else ""
         return Statement(
             check="the exercise's own tests",
             grade="the same tests, in a second testing process",
-            cluster="the exercise",
+            cluster="the exercise, in whatever language",
             reply="the last code block, as the exercise's file",
-            source="Aider polyglot benchmark (Exercism, MIT)",
+            source=f"Aider polyglot benchmark (Exercism, MIT): {', '.join(self.languages)}{left_out}",
             check_is_grade=True,
         )
 
     @cached_property
     def _all(self) -> tuple[Sample, ...]:
-        root = self.path / _LANGUAGE / "exercises" / "practice"
-        if not root.is_dir():
+        found = tuple(sample for language in self.languages for sample in self._of(language))
+        if not found:
+            folder = self.path / self.languages[0] / "exercises" / "practice"
             raise BenchmarkError(
-                f"There is no folder {root}. Give the path of a checkout of Aider-AI/polyglot-benchmark."
+                f"There is no folder {folder}. Give the path of a checkout of Aider-AI/polyglot-benchmark."
             )
-        folders = sorted(folder for folder in root.iterdir() if (folder / ".meta/config.json").is_file())
-        samples = (_sample(folder) for folder in folders)
-        return tuple(sample for sample in samples if sample is not None)
+        return found
+
+    def _of(self, language: str) -> Iterator[Sample]:
+        root = self.path / language / "exercises" / "practice"
+        folders = root.iterdir() if root.is_dir() else ()
+        for folder in sorted(folder for folder in folders if (folder / ".meta/config.json").is_file()):
+            sample = _sample(folder, language, LANGUAGES[language])
+            if sample is not None:
+                yield sample
 
     def samples(self, split: Split) -> tuple[Sample, ...]:
-        """Return the exercises of a split by name; those of several files are left out."""
+        """Return the exercises of a split by language and name; those that cannot be run alone are left out."""
         return split_by_cluster(self._all, split)
 
     async def grade(self, sample: Sample, answer: Answer, grader: Grader) -> Grade:
@@ -66,32 +78,60 @@ class Polyglot:
 
 
 def open_polyglot(spec: Spec) -> Polyglot:
-    """Open the exercises of a checkout."""
-    return Polyglot(spec.text, spec.data())
+    """Open the exercises of a checkout: `PATH`, or `PATH@LANGUAGE,LANGUAGE`.
+
+    Raises:
+        BenchmarkError: A language is not known.
+        Missing: The program that runs a language's tests is not on the PATH.
+    """
+    path, _, asked = str(spec.data()).partition("@")
+    if not asked:
+        return Polyglot(spec.text, Path(path), tuple(name for name in LANGUAGES if _lacks(name) is None))
+    chosen = tuple(dict.fromkeys(asked.split(",")))
+    for name in chosen:
+        if name not in LANGUAGES:
+            raise BenchmarkError(
+                f"{spec.text!r} asks for {name!r}, which is not graded here. Languages: {', '.join(LANGUAGES)}."
+            )
+        lack = _lacks(name)
+        if lack is not None:
+            raise Missing(
+                f"The exercises in {name} need the program {lack!r}, which is not on the PATH. {LANGUAGES[name].cure}"
+            )
+    return Polyglot(spec.text, Path(path), chosen)
 
 
-def _sample(folder: Path) -> Sample | None:
+def _lacks(language: str) -> str | None:
+    """The program that a language needs and that is not here."""
+    program = LANGUAGES[language].program
+    return program if program is not None and shutil.which(program) is None else None
+
+
+def _sample(folder: Path, language: str, how: Language) -> Sample | None:
     config = _config(folder)
     code = config["solution"]
-    if len(code) != 1:
-        return None
-    kept = _support(folder, {code[0], *config["example"]})
-    tests = {path: text for path, text in kept.items() if path in config["test"]}
-    if not tests:
+    beside = _support(folder, {code[0], *config["example"]})
+    if not any(path in beside for path in config["test"]):
         raise BenchmarkError(f"{folder}: the exercise holds none of its tests {config['test']}. Fetch it again.")
-    hidden = hidden_tests(kept, timeout_s=_TIMEOUT_S)
+    try:
+        kept = how.trusted(beside, config)
+    except (KeyError, ValueError) as error:
+        raise BenchmarkError(f"{folder}: the exercise lacks {error}. Fetch it again.") from None
+    if kept is None:
+        return None
     task = "\n\n".join(read_text(path) for path in sorted((folder / ".docs").glob("i*.md"))).strip()
     stub = read_text(folder / code[0]).rstrip()
     return Sample(
-        id=f"{_LANGUAGE}/{folder.name}",
+        id=f"{language}/{folder.name}",
         problem=Problem(
             messages=(Message(role="user", content=_REQUEST.format(task=task, path=code[0], stub=stub)),),
-            check=Tests(files=kept, timeout_s=_TIMEOUT_S),
+            check=Tests(files=kept, timeout_s=how.timeout_s),
             reply=Reply(kind="code", path=code[0]),
             options=Options(max_tokens=4096),
         ),
-        cluster=f"{_LANGUAGE}/{folder.name}",
-        hidden=hidden,
+        cluster=folder.name,
+        hidden=hidden_tests(kept, timeout_s=how.timeout_s),
+        category=language,
     )
 
 

@@ -14,7 +14,7 @@ from understudy.reply import answer_from_text
 from understudy_harness.benchmarks import open_benchmark
 from understudy_harness.benchmarks.examples import Example, examples, examples_source
 from understudy_harness.benchmarks.mbpp import asserts_source, borrowed_imports, candidate_names, script_source
-from understudy_harness.errors import BenchmarkError
+from understudy_harness.errors import BenchmarkError, Missing
 
 FIXTURES = Path(os.environ.get("UNDERSTUDY_FIXTURES", Path(__file__).parents[3].parent / "shared/data/fixtures"))
 ORIGINAL = {
@@ -207,6 +207,75 @@ def test_a_polyglot_exercise_shows_the_stub_and_its_tests(tmp_path: Path) -> Non
     assert sample.problem.reply.path == "two.py"
     assert "def two():" in sample.problem.messages[0].content
     assert "SECRET" not in repr(sample)
+
+
+def files_of(spec: str) -> dict[str, str]:
+    (sample,) = open_benchmark(spec).samples("all")
+    assert isinstance(sample.problem.check, Tests)
+    assert sample.hidden["tests"] == dict(sample.problem.check.files)
+    return dict(sample.problem.check.files)
+
+
+def programs(folder: Path, *names: str) -> str:
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_exercises_of_other_languages_bring_all_their_tests_and_nothing_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", "node", "cargo", "go"))
+    spec = (
+        "import { two,\n  three as drei } from './two';\nimport One from './two';\nxtest('x', () => {});\nxit('y');\n"
+    )
+    script = {"two.js": "", "two.spec.js": spec, "package.json": "{}", "babel.config.js": "", "data/a.txt": "A"}
+    exercise(tmp_path, "javascript", "two", script, ["two.js"], ["two.spec.js"])
+    crate = '[package]\nname = "two"\nversion = "1.0.0"\n'
+    rust = {"src/lib.rs": "", "tests/two.rs": "#[test]\n#[ignore]\nfn t() {}\n", "Cargo.toml": crate}
+    exercise(tmp_path, "rust", "two", rust, ["src/lib.rs", "Cargo.toml"], ["tests/two.rs"])
+    needy = {**rust, "Cargo.toml": f'{crate}[dependencies]\nrand = "0.8"\n'}
+    exercise(tmp_path, "rust", "needy", needy, ["src/lib.rs", "Cargo.toml"], ["tests/two.rs"])
+    exercise(tmp_path, "go", "two", {"two.go": "", "two_test.go": "T", "go.mod": "M"}, ["two.go"], ["two_test.go"])
+
+    shown = files_of(f"polyglot:{tmp_path}@javascript")
+    assert sorted(shown) == ["data/a.txt", "package.json", "two.test.mjs", "understudy_expect.mjs"]
+    assert "const { two, three: drei } = await load('./two.js', import.meta.url);" in shown["two.test.mjs"]
+    assert "const { default: One } = await load(" in shown["two.test.mjs"]
+    assert "\ntest('x'" in shown["two.test.mjs"]
+    assert "node --test" in shown["package.json"]
+    shown = files_of(f"polyglot:{tmp_path}@rust")
+    assert shown["tests/two.rs"] == "#[test]\nfn t() {}\n"
+    assert shown["Cargo.lock"].endswith('name = "two"\nversion = "1.0.0"\n')
+    assert "doctest = false" in shown["Cargo.toml"]
+    assert files_of(f"polyglot:{tmp_path}@go") == {"two_test.go": "T", "go.mod": "M"}
+    every = open_benchmark(f"polyglot:{tmp_path}").samples("all")
+    assert [(sample.id, sample.cluster) for sample in every] == [
+        ("javascript/two", "two"),
+        ("rust/two", "two"),
+        ("go/two", "two"),
+    ]
+
+
+def test_a_language_without_its_tool_chain_is_left_out_and_said_and_refused_where_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "python; without javascript, rust, go" in open_benchmark(f"polyglot:{tmp_path}").statement.source
+    with pytest.raises(Missing, match="need the program 'cargo', which is not on the PATH"):
+        open_benchmark(f"polyglot:{tmp_path}@python,rust")
+    with pytest.raises(BenchmarkError, match=r"asks for 'cpp', which is not graded here. Languages: python, java"):
+        open_benchmark(f"polyglot:{tmp_path}@cpp")
+
+
+def test_an_exercise_without_its_manifest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", "cargo"))
+    exercise(tmp_path, "rust", "two", {"src/lib.rs": "", "tests/two.rs": ""}, ["src/lib.rs"], ["tests/two.rs"])
+    with pytest.raises(BenchmarkError, match=r"two: the exercise lacks 'Cargo.toml'"):
+        open_benchmark(f"polyglot:{tmp_path}@rust").samples("all")
 
 
 def test_a_folder_that_is_no_checkout_of_polyglot_is_said(tmp_path: Path) -> None:
