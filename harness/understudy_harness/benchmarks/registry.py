@@ -47,7 +47,9 @@ KNOWN: dict[str, Entry] = {
     "mbpp": Entry("mbpp:open_mbpp", "974 short Python tasks with their asserts.", "mbpp/mbpp.jsonl"),
     "mbpp-sanitized": Entry("mbpp:open_mbpp", "427 of them, checked by hand.", "mbpp/sanitized-mbpp.json"),
     "mbpp+": Entry("mbpp:open_mbpp", "378 of them with EvalPlus' inputs.", "mbpp/MbppPlus-OriginFmt.jsonl.gz"),
-    "polyglot": Entry("polyglot:open_polyglot", "Aider's Python exercises; the loop sees the tests.", "polyglot"),
+    "polyglot": Entry(
+        "polyglot:open_polyglot", "Aider's exercises in four languages; the loop sees the tests.", "polyglot"
+    ),
     "libraries": Entry(
         "libraries:open_libraries", "What changed in a package: libraries:PACKAGE=OLD,NEW.", needs_path=True
     ),

@@ -1,6 +1,8 @@
 """Go, through `go test -json`: events on standard output, where tests print too, so the channel is not verified."""
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,9 @@ class GoTest:
         return {}
 
     def readable(self) -> list[str]:
-        return [str(Path.home() / "go" / "pkg" / "mod")]
+        go = shutil.which("go")
+        root = [os.path.dirname(os.path.dirname(os.path.realpath(go)))] if go else []  # the compiler and the library
+        return [*root, str(Path.home() / "go" / "pkg" / "mod")]
 
     def environment(self) -> dict[str, str]:
         return {"GOFLAGS": "-mod=mod", "GOCACHE": "/tmp/tmp/go-build", "GOPROXY": "off"}
