@@ -30,6 +30,20 @@ _BFCL_FILES = {
     ),
     "BFCL_v4_irrelevance.json": "2b6ed4c2e992cdcf5f1678a701851f944bef7550ee026ed1ddb89efed5be01a6",
 }
+_BFCL_LIVE_FILES = {
+    "BFCL_v4_live_simple.json": "1af2ac87dca47556db7b7e37e51e28b459a38b594e3c7b3c792b4903598ca0c4",
+    "possible_answer/BFCL_v4_live_simple.json": "fec9cfa9744a936f9126981e85a2023da1e63e273eafebc81923a1162fad70ce",
+    "BFCL_v4_live_multiple.json": "fd8ccfad4d911420d0e3341dbe2fff77d1d341da934248b9bb2bda24ab3a10c8",
+    "possible_answer/BFCL_v4_live_multiple.json": "97e90d59c5bd76c55a2920ce93e5566e9046307d3f558578f085f9d3a56c3084",
+    "BFCL_v4_live_parallel.json": "6c26e9fdc3350cf596e6d1ea9c179cbff834761bccf562f4141ed29a839ca421",
+    "possible_answer/BFCL_v4_live_parallel.json": "8a9f189ff0e832ebbbbdade1fd95a7dbcc67406e9177df3f0aad76f59ab00350",
+    "BFCL_v4_live_parallel_multiple.json": "21d4b9319c1faac431e22757b367ea28917fe467364c3a4b17f16ec06d4f6e79",
+    "possible_answer/BFCL_v4_live_parallel_multiple.json": (
+        "f5b5f360556c5feb51db46fb9f56ee4b304f4b45b161599bbb14161c98a2873f"
+    ),
+    "BFCL_v4_live_irrelevance.json": "6559fda2beaceb609a2cd2e504c65b4a56cb448e1ef88fddfd199e163d163349",
+    "BFCL_v4_live_relevance.json": "e03f9e241657a137cba48a89ee12f47bf3fcb7e4f6274263e9c699a0c974203a",
+}
 
 
 class Place(NamedTuple):
@@ -43,6 +57,7 @@ class Place(NamedTuple):
 
 FETCHABLE: dict[str, tuple[Place, ...]] = {
     "bfcl": tuple(Place(f"{_BFCL}/{name}", digest, f"bfcl/{name}") for name, digest in _BFCL_FILES.items()),
+    "bfcl-live": tuple(Place(f"{_BFCL}/{name}", digest, f"bfcl/{name}") for name, digest in _BFCL_LIVE_FILES.items()),
     "gsm8k": (
         Place(
             f"{_RAW}/openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/grade_school_math/data/test.jsonl",
@@ -62,6 +77,21 @@ FETCHABLE: dict[str, tuple[Place, ...]] = {
             f"{_RAW}/evalplus/humanevalplus_release/200defce9e3429d28ca215b6dd061c0f7f31c18b/HumanEvalPlus-OriginFmt.jsonl.gz",
             "daa7661c8189924068069b0872a440b491edb60f8bdf431d5957adc88d18bae5",
             "humaneval/HumanEvalPlus-OriginFmt.jsonl.gz",
+        ),
+    ),
+    # Copies of Google's files (CC BY 4.0) in small repositories, whose commits can be checked.
+    "mbpp": (
+        Place(
+            f"{_RAW}/OckBench/OckBench/b72752a0ba5989d3c212675ec60d3eedcd838628/data/mbpp.jsonl",
+            "ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f",
+            "mbpp/mbpp.jsonl",
+        ),
+    ),
+    "mbpp-sanitized": (
+        Place(
+            f"{_RAW}/mrigankpawagi/PropertyEval/b2be813dcff867cc350c61b8d3ea57ec088ce1ac/sanitized-mbpp.json",
+            "8ac32b2799150228e2d745aed09c870b7e4444246d4727d1004576207ef40769",
+            "mbpp/sanitized-mbpp.json",
         ),
     ),
     "mbpp+": (
