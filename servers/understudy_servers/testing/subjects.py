@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from understudy_servers.testing.frameworks.detect import detect, detect_loose
 from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.plan import BadTests, Framework, Plan, for_workspace
 from understudy_servers.testing.project import Project
-from understudy_servers.testing.workspace import Workspace, takes_over
+from understudy_servers.testing.workspace import Workspace, folders_of, shadow, takes_over
 
 __all__ = ["BadTests", "Loose", "ProjectSubject", "Subject"]
 Candidate = Mapping[str, str]
@@ -63,8 +64,15 @@ class Loose:
         guarded = self.workspace.protected | self.workspace.hidden
         if touched := sorted(guarded & candidate.keys()):
             return f"protected_path:{touched[0]}"
-        shadow = next((path for path in candidate if takes_over(path, self.workspace.files)), None)
-        return f"takes_over:{shadow}" if shadow else None
+        taker = next((path for path in candidate if takes_over(path, self.workspace.files)), None)
+        taker = taker or shadow(candidate, guarded, self.workspace.tests()) or self._clash(candidate)
+        return f"takes_over:{taker}" if taker else None
+
+    def _clash(self, candidate: Candidate) -> str | None:
+        """A file where the workspace has a folder, or the other way round."""
+        files = self.workspace.files.keys() - candidate.keys()
+        folders = folders_of(files)
+        return next((path for path in candidate if path in folders or folders_of([path]) & files), None)
 
     def plan(self, candidate: Candidate, framework: Framework, select: Sequence[str] | None) -> Plan:
         return for_workspace(self.workspace, candidate, select=select, seed=seed_of(self.id, candidate))
@@ -85,6 +93,14 @@ class Loose:
         return None if python else detect_loose(self.workspace.files)
 
 
+def holds(root: Path, path: str) -> bool:
+    """Whether a file can lie at this path: no link leads out of the project, and no file is in the way."""
+    full = root / path
+    real = Path(os.path.realpath(full))
+    free = not full.is_dir() and not any(parent.is_file() for parent in full.parents if root in parent.parents)
+    return free and root in real.parents
+
+
 @dataclass
 class ProjectSubject:
     """A project on disk, with the hidden tests of its owner."""
@@ -101,6 +117,8 @@ class ProjectSubject:
     def refusal(self, candidate: Candidate) -> str | None:
         if touched := sorted(path for path in candidate if self.project.is_protected(path)):
             return f"protected_path:{touched[0]}"
+        if outside := next((path for path in candidate if not holds(self.project.root, path)), None):
+            return f"leaves_project:{outside}"
         changed = next((path for path in self.project.changed() if self.project.is_protected(path)), None)
         return f"protected_files_changed:{changed}" if changed else None
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import sys
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pathlib import PurePosixPath
 
 TEST_PATTERNS = ("test_*.py", "*_test.py", "tests.py", "test.py")
 MAX_BYTES = 16 << 20
+MAX_ENTRIES = 8_000  # files and folders together
+MAX_NAME = 255  # bytes of a file name, on every usual file system
 CONTROLS = frozenset({"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
 RUNNERS = frozenset(
     {"pytest", "_pytest", "pluggy", "iniconfig", "py", "sitecustomize", "usercustomize", "understudy_servers"}
@@ -49,6 +52,45 @@ class Workspace:
 
     def with_candidate(self, candidate: Mapping[str, str]) -> dict[str, str]:
         return {**self.visible, **candidate}
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """The folders that these relative paths need."""
+    return {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+
+
+def shadow(candidate: Iterable[str], trusted: Iterable[str], tests: Iterable[str]) -> str | None:
+    """The first file that would stand before a trusted one: another spelling of its path, or of its module's name.
+
+    A package goes before a module of the same name, and a module in the folder of a test before one at the top; some
+    file systems do not tell upper from lower case, or two ways to compose a letter.
+    """
+    known = {_folded(path) for path in trusted}
+    around = known | {_folded(folder) for folder in folders_of(trusted)}
+    places = {"", *(_folded(str(PurePosixPath(path).parent)).removeprefix(".") for path in tests)}
+    modules = {top for path in known for place in places if (top := _top(path, place))}
+    for path in candidate:
+        folded = _folded(path)
+        tops = {top for place in places if (top := _top(folded, place))}
+        if folded in around or folders_of([folded]) & known or tops & modules:
+            return path
+    return None
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _top(path: str, place: str) -> str | None:
+    """The name by which `import` finds a file that lies in `place`: as a module, or as the start of a package."""
+    inside = path.removeprefix(f"{place}/") if place else path
+    if place and inside == path:
+        return None
+    first, _, rest = inside.partition("/")
+    if not rest:
+        stem, _, ending = first.partition(".")
+        return stem if ending.rpartition(".")[2] in {"py", "pyc", "so", "pyd"} else None
+    return first if rest.startswith("__init__.") else None
 
 
 def is_test_name(path: str) -> bool:
@@ -90,7 +132,13 @@ def checked_path(path: object) -> str:
     parts = PurePosixPath(path).parts
     if path.startswith("/") or ".." in parts or not parts:
         raise BadWorkspace(f"The path {path!r} leaves the working folder. Use a relative path such as 'solution.py'.")
+    if any(len(part.encode("utf-8", "surrogatepass")) > MAX_NAME for part in parts) or not _encodable(path):
+        raise BadWorkspace(f"{path[:100]!r} is not a usable file name. Use a relative path such as 'solution.py'.")
     return "/".join(parts)
+
+
+def _encodable(text: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
 
 
 def checked_files(files: object) -> dict[str, str]:
@@ -109,7 +157,9 @@ def checked_files(files: object) -> dict[str, str]:
         if path in checked:
             raise BadWorkspace(f"The file {path!r} is given twice.")
         checked[path] = text
-    folders = {str(parent) for path in checked for parent in PurePosixPath(path).parents}
+    folders = folders_of(checked)
+    if len(checked) + len(folders) > MAX_ENTRIES:
+        raise BadWorkspace(f"{len(checked)} files in {len(folders)} folders are too many; {MAX_ENTRIES} are allowed.")
     if clash := sorted(folders & checked.keys()):
         raise BadWorkspace(f"{clash[0]!r} is both a file and a folder.")
     if sum(len(text) for text in checked.values()) > MAX_BYTES:
