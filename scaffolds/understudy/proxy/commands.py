@@ -64,7 +64,7 @@ class Wanted:
 @click.option("--allow-origin", multiple=True, metavar="URL", help="Also accept web pages of this origin. Repeatable.")
 @click.option("--progress", is_flag=True, help="Show inner calls as thinking.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Requests at once.")
-@click.option("--log", type=click.Path(path_type=Path), help="File for `understudy usage`; else in the state folder.")
+@click.option("--log", type=click.Path(path_type=Path), help="File for `understudy usage`; else in the data folder.")
 @click.option("--no-log", is_flag=True, help="Keep no log.")
 @click.option("--log-text", is_flag=True, help="Also keep what was asked and answered.")
 @click.option("--record", type=click.Path(path_type=Path), help="Append completions here, to be replayed.")
