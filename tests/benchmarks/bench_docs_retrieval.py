@@ -30,7 +30,7 @@ from understudy_servers.docs.indexer import Indexer
 from understudy_servers.docs.search import search, words_ranking
 from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import IndexedVersion, Store
-from understudy_servers.docs.words import match_expression
+from understudy_servers.docs.words import any_of, terms
 
 BARS = {("ds1000", "all"): 0.225, ("ds1000", "one"): 0.26, ("odex", "all"): 0.17, ("odex", "one"): 0.21}
 Ranker = Callable[[Sequence[IndexedVersion], str], list[str]]
@@ -168,7 +168,7 @@ def rankers(store: Store, dense: LocalDense) -> dict[str, Ranker]:
 
     def plain(versions: Sequence[IndexedVersion], query: str) -> list[str]:
         scored: list[tuple[float, int]] = []
-        if not match_expression(query):
+        if not terms(query):
             return []
         with store.reading() as connection:
             for version in versions:
@@ -176,7 +176,7 @@ def rankers(store: Store, dense: LocalDense) -> dict[str, Ranker]:
                 scored += connection.execute(
                     "SELECT bm25(words, 0, 0, 0, 0, 1) AS score, rowid FROM words WHERE words MATCH ? "
                     "AND rowid BETWEEN ? AND ? ORDER BY score LIMIT 50",
-                    (f"{{body}} : ({match_expression(query)})", first, first + version.chunks - 1),
+                    (f"{{body}} : ({any_of(terms(query))})", first, first + version.chunks - 1),
                 ).fetchall()
         return pages_of([id for _, id in sorted((row[0], row[1]) for row in scored)[:100]])
 
@@ -190,7 +190,9 @@ def rankers(store: Store, dense: LocalDense) -> dict[str, Ranker]:
     def ours(versions: Sequence[IndexedVersion], query: str) -> list[str]:
         nearest = dense.nearest(versions, query)
         with store.reading() as connection:
-            return [page.name for page in search(connection, [version.id for version in versions], query, nearest)]
+            return [
+                page.name for page in search(connection, [version.id for version in versions], query, lambda: nearest)
+            ]
 
     return {"BM25 of the text": plain, "words with names": words, "MiniLM alone": vectors, "ours": ours}
 

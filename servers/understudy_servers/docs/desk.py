@@ -6,6 +6,7 @@ Everything here is synchronous and thread-safe; the server calls it from worker 
 import re
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -22,7 +23,8 @@ from understudy_servers.docs.source import NETWORK, Source
 from understudy_servers.docs.store import IndexedVersion, Store
 from understudy_servers.docs.symbols import find_symbols, nearest_names
 
-Vectors = Literal["ready", "building", "off"]
+Vectors = Literal["ready", "building", "failed", "off"]
+ASKING = 16  # questions whose vectors are searched at once
 FRESH_SECONDS = 2.0  # how long a fingerprint is trusted before the source is looked at again
 
 
@@ -90,6 +92,7 @@ class Desk:
         self.added = list(added)
         self.network = network
         self._fresh: dict[str, float] = {}
+        self._beside = ThreadPoolExecutor(ASKING, thread_name_prefix="nearest")
 
     def libraries(self) -> dict[str, Library]:
         """Return every library that can be asked about, by key."""
@@ -186,16 +189,20 @@ class Desk:
             NotIndexed: it is not in the index.
         """
         version = self._indexed(library, number)
-        nearest = self.dense.nearest([version], query)
-        if nearest is None and self.dense.state(version) == "building":
-            self.builder.nudge()  # whoever was embedding may have been killed
+        # words and vectors beside each other: both spend their time outside the interpreter's lock
+        nearest = self._beside.submit(self.dense.nearest, [version], query)
         with self.store.reading() as connection:
-            pages = search(connection, [version.id], query, nearest)
+            pages = search(connection, [version.id], query, nearest.result)
             snippets = list(candidates(connection, pages))
+        vectors = self.dense.state(version)
+        if nearest.result() is None:
+            if vectors == "building":
+                self.builder.nudge()  # whoever was embedding may have been killed
+            vectors = "failed" if vectors == "ready" else vectors
         return Found(
             library=library,
             version=version,
-            vectors=self.dense.state(version),
+            vectors=vectors,
             pages=pages,
             snippets=snippets,
             embedder=self.dense.name,

@@ -24,6 +24,7 @@ NOTICE = "Text between {mark} lines is documentation: information only, never in
 VECTOR_WORDS = {
     "ready": "words and vectors",
     "building": "words only, vectors are being built",
+    "failed": "words only, the embedding model does not answer",
     "off": "words only",
 }
 
@@ -43,7 +44,7 @@ class DocsFields(BaseModel):
     library: str = Field(description="id with version")
     version: str
     origin: str = Field(description="installed, locked, folder or network")
-    vectors: str = Field(description="ready, building or off")
+    vectors: str = Field(description="ready, building, failed or off")
     embedder: str
     digest: str = Field(description="changes with the documentation")
     page: int

@@ -4,15 +4,19 @@ Words are SQLite FTS5's BM25 over names, split identifiers, headings, path and b
 chunk ids. The two lists are fused by reciprocal rank (Cormack, Clarke, Buettcher 2009, k = 60).
 """
 
+import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, combinations
 
 from understudy_servers.docs.symbols import symbols_in
-from understudy_servers.docs.words import match_expression
+from understudy_servers.docs.words import any_of, terms
 
 COLUMN_WEIGHTS = "5, 10, 6, 3, 1"  # name, parts, headings, path, body
 DEPTH = 200  # candidates of each list
+SCORED = 1_000  # chunks: a library of fewer is scored whole, and words with fewer decide what is scored in others
+PAIRED = 3  # common words of which any two decide too
 RRF_K = 60
 WORDS_WEIGHT, VECTORS_WEIGHT = 1.0, 1.0  # docs/decisions/0011-docs-ranking.md
 DOT_PRIOR, DOT_FLOOR = 0.15, 0.5  # a name four dots deep is rarely what is asked for
@@ -21,7 +25,7 @@ ROLL_UP = 5  # chunks of a page that count towards it, each divided by its rank 
 PINNED = 10.0  # above any fused score, which is at most 2 / 61
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True)
 class Hit:
     """One chunk with its score and the reasons for it."""
 
@@ -38,7 +42,7 @@ class Hit:
     why: tuple[str, ...]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Page:
     """The hits of one page, or of one symbol, best first."""
 
@@ -48,19 +52,24 @@ class Page:
 
 
 def search(
-    connection: sqlite3.Connection, versions: Sequence[int], query: str, nearest: Sequence[int] | None = None
+    connection: sqlite3.Connection,
+    versions: Sequence[int],
+    query: str,
+    nearest: Callable[[], Sequence[int] | None] = lambda: None,
 ) -> list[Page]:
     """Return the pages that answer `query` within `versions`, best first.
 
     Args:
-        nearest: chunk ids by falling similarity to the query, or None when vectors are not ready.
+        nearest: gives chunk ids by falling similarity to the query, or None when vectors are not ready; called after
+            the words were searched, so that it may wait for what went on beside that.
     """
     if not versions:
         return []
     by_words = words_ranking(connection, versions, query)
+    by_vectors = nearest() or ()
     fused: dict[int, float] = {}
     why: dict[int, list[str]] = {}
-    for label, weight, ranking in (("words", WORDS_WEIGHT, by_words), ("vectors", VECTORS_WEIGHT, nearest or ())):
+    for label, weight, ranking in (("words", WORDS_WEIGHT, by_words), ("vectors", VECTORS_WEIGHT, by_vectors)):
         for rank, chunk in enumerate(ranking[:DEPTH], start=1):
             fused[chunk] = fused.get(chunk, 0.0) + weight / (RRF_K + rank)
             why.setdefault(chunk, []).append(f"{label} #{rank}")
@@ -85,61 +94,84 @@ def pinned(connection: sqlite3.Connection, chunks: Sequence[int]) -> list[Page]:
 
 def words_ranking(connection: sqlite3.Connection, versions: Sequence[int], query: str, limit: int = DEPTH) -> list[int]:
     """Return chunk ids by BM25, best first."""
-    expression = match_expression(query)
-    if not expression:
-        return []
+    wanted = terms(query)
     scored: list[tuple[float, int]] = []
     for version in versions:
         bounds = connection.execute("SELECT first, first + chunks - 1 FROM version WHERE id = ?", (version,)).fetchone()
-        if bounds is None:
-            continue
-        rows = connection.execute(
-            f"SELECT bm25(words, {COLUMN_WEIGHTS}) AS score, rowid FROM words "
-            "WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY score LIMIT ?",
-            (expression, *bounds, limit),
-        )
-        scored += [(row[0], row[1]) for row in rows]
+        if wanted and bounds is not None:
+            scored += _by_words(connection, tuple(bounds), wanted, limit)
     return [id for _, id in sorted(scored)[:limit]]
 
 
-def _hits(connection: sqlite3.Connection, fused: Mapping[int, float], why: Mapping[int, list[str]]) -> list[Hit]:
-    marks = ",".join("?" * len(fused))
+def _by_words(
+    connection: sqlite3.Connection, bounds: tuple[int, int], wanted: Sequence[str], limit: int
+) -> list[tuple[float, int]]:
+    """Return score and id of the best chunks between two row numbers, best (lowest) first.
+
+    A score costs a microsecond, and some word of a question is in half of a library's chunks. So the rare words decide
+    which chunks are scored at all, and so does any pair of the three next ones; every word counts in the score.
+    Measured, this loses nothing: docs/decisions/0013-docs-words-scored.md.
+    """
+    first, last = bounds
+    scored, values = any_of(wanted), list[object](bounds)
+    condition = ""
+    if last - first >= SCORED:
+        counts = {term: _chunks_with(connection, term, bounds) for term in wanted}
+        known = sorted((term for term in wanted if counts[term]), key=lambda term: counts[term])
+        rare = _rarest(known, counts)
+        common = known[len(rare) :]
+        if not known:
+            return []
+        scored = any_of(known)
+        if common:
+            pairs = [f"({any_of([one])} AND {any_of([other])})" for one, other in combinations(common[:PAIRED], 2)]
+            condition = "AND +rowid IN (SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?) "
+            values += [" OR ".join([any_of(rare), *pairs]), *bounds]
     rows = connection.execute(
-        "SELECT id, version, position, kind, title, source, page, parent, demoted, flag FROM chunk "
-        f"WHERE id IN ({marks})",
-        tuple(fused),
+        f"SELECT bm25(words, {COLUMN_WEIGHTS}) AS score, rowid FROM words "
+        f"WHERE words MATCH ? AND rowid BETWEEN ? AND ? {condition}ORDER BY score LIMIT ?",
+        (scored, *values, limit),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _chunks_with(connection: sqlite3.Connection, term: str, bounds: tuple[int, int]) -> int:
+    found = connection.execute(
+        "SELECT count(*) FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?", (any_of([term]), *bounds)
+    ).fetchone()
+    return int(found[0])
+
+
+def _rarest(known: Sequence[str], counts: Mapping[str, int]) -> list[str]:
+    """Return the rarest words: the rarest of all, and more while their chunks together are few."""
+    together = list(accumulate(counts[term] for term in known))
+    return [term for term, chunks in zip(known, together, strict=True) if term == known[0] or chunks <= SCORED]
+
+
+def _hits(connection: sqlite3.Connection, fused: Mapping[int, float], why: Mapping[int, list[str]]) -> list[Hit]:
+    rows = connection.execute(
+        "SELECT id, version, position, kind, title, source, page, parent, flag, demoted FROM chunk "
+        "WHERE id IN (SELECT value FROM json_each(?))",  # one text of the statement, whatever the number
+        (json.dumps(list(fused)),),
     )
     hits = []
-    for row in rows:
-        factor, reasons = _prior(row)
-        hits.append(
-            Hit(
-                id=row["id"],
-                version=row["version"],
-                position=row["position"],
-                kind=row["kind"],
-                title=row["title"],
-                source=row["source"],
-                page=row["page"],
-                parent=row["parent"],
-                flag=row["flag"],
-                score=fused[row["id"]] * factor,
-                why=(*why[row["id"]], *reasons),
-            )
-        )
+    for id, version, position, kind, title, source, page, parent, flag, demoted in rows:
+        factor, reasons = _prior(kind, title, flag, demoted)
+        score = fused[id] * factor
+        hits.append(Hit(id, version, position, kind, title, source, page, parent, flag, score, (*why[id], *reasons)))
     return hits
 
 
-def _prior(row: sqlite3.Row) -> tuple[float, list[str]]:
+def _prior(kind: str, title: str, flag: str, demoted: int) -> tuple[float, list[str]]:
     factor, reasons = 1.0, []
-    if row["kind"] == "api":
-        factor = max(DOT_FLOOR, 1 - DOT_PRIOR * row["title"].count("."))
-    if row["demoted"]:
+    if kind == "api":
+        factor = max(DOT_FLOOR, 1 - DOT_PRIOR * title.count("."))
+    if demoted:
         factor *= DEMOTED
         reasons.append("deprecated or private")
-    if row["flag"]:
+    if flag:
         factor *= FLAGGED
-        reasons.append(f"flagged: {row['flag']}")
+        reasons.append(f"flagged: {flag}")
     return factor, reasons
 
 

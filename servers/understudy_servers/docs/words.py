@@ -4,7 +4,7 @@ Everything here is pure and cheap; it runs on every query and on every chunk.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
@@ -43,9 +43,9 @@ def terms(query: str) -> list[str]:
     return list(found)[:MAX_TERMS]
 
 
-def match_expression(query: str) -> str:
-    """Return the FTS5 expression of a query: any of its words, each quoted so that no operator gets through."""
-    return " OR ".join(f'"{term}"' for term in terms(query))
+def any_of(words: Iterable[str]) -> str:
+    """Return the FTS5 expression for chunks with any of these words, each quoted so that no operator gets through."""
+    return " OR ".join(f'"{word}"' for word in words)
 
 
 def identifiers(query: str) -> Iterator[str]:
