@@ -97,17 +97,22 @@ def serve() -> None:
 def main() -> None:
     """Run a command; an expected failure is a sentence and an exit code, never a traceback."""
     try:
-        status = understudy(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        sys.exit(_run())
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
+
+
+def _run() -> int:
+    try:
+        status = understudy(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
         click.echo(f"This needs {error.name}. Install it with: pip install 'understudy[{extra}]'", err=True)
-        sys.exit(MISSING)
-    sys.exit(status if isinstance(status, int) else 0)
+        return MISSING
+    return status if isinstance(status, int) else 0
