@@ -44,19 +44,23 @@ class Forks:
             return zygote.facts
 
     def run(self, errand: Errand) -> tuple[Raw, str]:
-        """Run a plan. A warm interpreter that dies under it is replaced once."""
+        """Run a plan; once more, with every layer, where the interpreter was lost or the candidate never began."""
         recipe = self._recipe(errand)
         for last in (False, True):
+            used: Zygote | None = None
             try:
-                with self._borrow(recipe) as zygote:
-                    raw, mark = self._once(zygote, errand, recipe)
-                    lost = not zygote.alive
-                if not lost or raw.status is not None:
-                    return raw, mark
+                with self._borrow(recipe) as used:
+                    raw, mark = self._once(used, errand, recipe)
+                    alive = used.alive
             except ZygoteLost:
                 if last:
                     raise
-            self.pool.discard(recipe)
+                self.pool.discard(recipe, used)
+                continue
+            if raw.status is not None or (alive and (last or raw.ready or raw.stopped)):
+                return raw, mark
+            if not alive:
+                self.pool.discard(recipe, used)
         raise ZygoteLost("The warm interpreter was lost twice in this run. Does a memory limit kill it?")
 
     @contextmanager
@@ -189,7 +193,10 @@ class Forks:
     def _attempt(self, layers: tuple[str, ...]) -> dict[str, str]:
         plan = Plan(files={"test_probe.py": "assert True\n"}, tests=("test_probe.py",), expected=("test_probe.py",))
         trial = Isolation(layers=layers, missing=dict.fromkeys(ALL, ""), network=self.machine.network)
-        raw, _ = self.run(Errand(plan=plan, limits=self.machine.limits, isolation=trial))
+        errand = Errand(plan=plan, limits=self.machine.limits, isolation=trial)
+        recipe = self._recipe(errand)
+        with self._borrow(recipe) as zygote:
+            raw, _ = self._once(zygote, errand, recipe)
         if raw.broken is not None or not raw.ready:
             raise OSError(raw.broken or "the probe ended before it began")
         return raw.missing

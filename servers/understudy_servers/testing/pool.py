@@ -82,14 +82,16 @@ class Pool:
         idle = [recipe for recipe, kept in self._kept.items() if kept.busy == 0]
         return [self._kept.pop(recipe) for recipe in idle[: max(0, len(self._kept) - MAX_ZYGOTES)]]
 
-    def discard(self, recipe: Recipe) -> None:
-        """Take a zygote that failed a run out of use."""
+    def discard(self, recipe: Recipe, lost: Zygote | None) -> None:
+        """Take a zygote that failed a run out of use, unless another run has done so and there is a new one."""
         with self._lock:
-            kept = self._kept.pop(recipe, None)
-            if kept is not None:
-                kept.retired = True
-                self.replaced += 1
-        if kept is not None and kept.busy == 0:
+            kept = self._kept.get(recipe)
+            if kept is None or kept.zygote is not lost:
+                return
+            del self._kept[recipe]
+            kept.retired = True
+            self.replaced += 1
+        if kept.busy == 0:
             kept.zygote.close()
 
     def note_loss(self) -> None:

@@ -144,6 +144,7 @@ class Zygote:
                 )
                 message, ancillary, _, _ = self.socket.recvmsg(64, socket.CMSG_SPACE(4))
             except OSError as error:
+                self.process.kill()  # a late answer would be taken for that to the next question
                 raise ZygoteLost(f"The warm interpreter is gone ({error.strerror or error}).") from error
             if not message or not ancillary:
                 raise ZygoteLost("The warm interpreter is gone.")

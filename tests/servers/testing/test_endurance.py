@@ -87,19 +87,19 @@ async def test_an_interpreter_that_does_not_start_is_an_infra_error_in_words() -
 
 
 async def test_ten_clients_share_the_workers_and_all_are_served(verifier: Verifier) -> None:
-    verdicts: list[str] = []
+    answers: list[tuple[str, str, list[str]]] = []
     most = [0]
 
     async def ask(client: str) -> None:
         for _ in range(2):
             result = await verifier.verify(request("return 1", client))
-            verdicts.append(result.verdict)
+            answers.append((result.verdict, result.reason, result.notes))
             most[0] = max(most[0], verifier.turns.running)
 
     async with anyio.create_task_group() as group:
         for number in range(10):
             group.start_soon(ask, f"client {number}")
-    assert verdicts == ["passed"] * 20
+    assert answers == [("passed", "", [])] * 20
     assert most[0] <= 2
     assert (verifier.turns.running, verifier.turns.waiting) == (0, 0)
 
@@ -140,6 +140,19 @@ async def test_clients_take_turns_however_much_one_of_them_asks() -> None:
             await anyio.wait_all_tasks_blocked()
         gate.set()
     assert order.index("modest") == 2
+
+
+async def test_the_status_tells_how_many_runs_wait(verifier: Verifier) -> None:
+    endless = request("exec('while True: pass')")
+    async with anyio.create_task_group() as group:
+        for _ in range(verifier.turns.workers + 3):
+            group.start_soon(verifier.verify, endless)
+        with anyio.fail_after(30):
+            while (status := await anyio.to_thread.run_sync(verifier.status))["waiting"] < 3:
+                await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+    assert (status["running"], status["waiting"]) == (2, 3)
+    assert (verifier.turns.running, verifier.turns.waiting) == (0, 0)
 
 
 async def test_a_full_queue_refuses_in_words() -> None:

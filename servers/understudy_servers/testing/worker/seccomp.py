@@ -81,8 +81,8 @@ def _program(*, loopback: bool) -> list[Instruction]:
         (RETURN, 0, 0, REFUSE | EPERM),
         load_number,
     ]
-    for *numbers, wanted in OWN_ONLY.values():
-        program += _own_process_rules(numbers[column], wanted)
+    for intel, arm, wanted in OWN_ONLY.values():
+        program += _own_process_rules(arm if column else intel, wanted)
     program += _socket_rules(socket, loopback=loopback)
     return [*program, (RETURN, 0, 0, ALLOW)]
 
