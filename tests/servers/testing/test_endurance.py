@@ -1,8 +1,10 @@
 # ruff: noqa: ASYNC110, ASYNC220, ASYNC240 - processes of other programs tell us nothing, so they are looked at
 """What must stay true over many runs, many clients, killed processes and edits within one second."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -206,6 +208,82 @@ async def test_a_killed_server_leaves_no_process_and_no_file(off: str) -> None:
             await anyio.sleep(0.02)
     sweep()
     assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= before
+
+
+BUSY = """
+import random, sys, anyio
+from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.subjects import Loose
+from understudy_servers.testing.verifier import Request, Verifier
+from understudy_servers.testing.workspace import Workspace, address
+TESTS = {"test_s.py": "from s import f\\n\\ndef test_f():\\n    assert f() == 1\\n"}
+LOOSE = Loose(Workspace(address(TESTS, TESTS), TESTS, frozenset(TESTS)))
+off = frozenset(sys.argv[1].split(",")) if sys.argv[1] else frozenset()
+verifier = Verifier(Machine(switched_off=off, python=sys.argv[2], warmth=sys.argv[3]), workers=3)
+BODIES = ["return 1", "import os, time; os.fork() or os.setsid(); time.sleep(0.2); return 1", "return 2"]
+
+async def ask(number):
+    while True:
+        body = random.choice(BODIES)
+        request = Request(subject=LOOSE, candidate={"s.py": f"def f():\\n    {body}\\n"}, client=str(number))
+        assert (await verifier.verify(request)).verdict != "infra_error"
+
+async def main():
+    print("begun", flush=True)
+    async with anyio.create_task_group() as group:
+        for number in range(3):
+            group.start_soon(ask, number)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("off", "warmth", "kills"),
+    [("", "auto", 10), ("", "spare", 5), ("namespaces,network,view", "auto", 5)],
+    ids=["all layers", "started ahead", "without namespaces"],
+)
+async def test_a_server_killed_at_any_moment_leaves_nothing(off: str, warmth: str, kills: int) -> None:
+    python = "/usr/bin/python3" if off and os.getuid() == 0 else sys.executable
+    chance = random.Random(20)
+    for _ in range(kills):
+        mounts = Path("/proc/self/mountinfo").read_text()
+        command = [sys.executable, "-c", BUSY, off, python, warmth]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        await anyio.sleep(chance.uniform(0, 2.0))
+        family = set(memory.tree(process.pid)[1:])
+        process.kill()
+        family |= {pid for pid in family for pid in memory.tree(pid)}
+        process.wait()
+        process.stdout.close()
+        with anyio.fail_after(30):
+            while any(_runs(pid) for pid in family) or _stray_workers():
+                await anyio.sleep(0.02)
+        sweep()
+        assert not list(Path(tempfile.gettempdir()).glob(f"{PREFIX}{process.pid}-*"))
+        assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+def _stray_workers() -> list[int]:
+    """Interpreters of a server, by the text that starts them, that have no server any more."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, IndexError):
+            words = Path(f"/proc/{name}/cmdline").read_bytes() if name.isdigit() else b""
+            if b"understudy_servers.testing.worker.zygote" in words and _runs(int(name)) and _top(int(name)) == 1:
+                found.append(int(name))
+    return found
+
+
+def _top(pid: int) -> int:
+    """The parent of the oldest of its ancestors that has the same command."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+    same = Path(f"/proc/{parent}/cmdline").read_bytes() == Path(f"/proc/{pid}/cmdline").read_bytes()
+    return _top(parent) if same else parent
 
 
 def _runs(pid: int) -> bool:
