@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from understudy_servers.docs.ids import BadLibraryId, library_key, parse, repository_of
+from understudy_servers.docs.readers import READERS
 from understudy_servers.docs.source import NETWORK, Kind, Source
 
 
@@ -121,6 +122,9 @@ def _from_path(text: str, roots: Sequence[Path] | None) -> Source:
             f"{text!r} is outside the project's folders ({', '.join(map(str, allowed)) or 'none is known'}). "
             f"The user can add it with `understudy docs add {text}`."
         )
+    inside = [real.relative_to(root).parts for root in allowed if real.is_relative_to(root)]
+    if roots is not None and any(part.startswith(".") for parts in inside for part in parts):
+        raise CannotAdd(f"{text!r} is hidden, and hidden files are not read. The user can add it by hand.")
     if not exists:
         package = re.fullmatch(r"@?[\w.-]+(?:/[\w.-]+)?(?:==|@)?[\w.]*", text)
         meant = f" Did you mean 'pypi:{text}' or 'npm:{text}'?" if package and "." not in text[:1] else ""
@@ -128,6 +132,10 @@ def _from_path(text: str, roots: Sequence[Path] | None) -> Source:
             f"{text!r} is neither a folder or file here nor an address. Give a path that exists, 'pypi:name==version', "
             f"'npm:name@version', or an address that starts with https://.{meant}"
         )
+    if real.is_file() and real.suffix.lower() not in READERS:
+        raise CannotAdd(f"{text!r} is no documentation: of files, only {', '.join(READERS)} are read. Name a folder.")
+    if not real.is_dir() and not real.is_file():
+        raise CannotAdd(f"{text!r} is neither an ordinary file nor a folder.")
     return folder_source(path)
 
 

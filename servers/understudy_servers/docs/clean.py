@@ -18,8 +18,7 @@ _INVISIBLE = re.compile(
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # musical formatting, tags and variation selectors
     "\ud800-\udfff]"
 )
-_FENCED = re.compile(r"(^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?^[ \t]*\2[`~]*[ \t]*$)", re.MULTILINE | re.DOTALL)
-_HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_FENCE = re.compile(r"^[ \t]{0,12}(`{3,}|~{3,})")
 
 _IGNORE = (
     r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|all|any|your|system)\b"
@@ -37,7 +36,7 @@ _SECRETS = (
     r"[^\n]{0,80}(?:https?://|\bto\b)"
 )
 _HIDE = r"\b(?:do not|don't|never)\b[^.\n]{0,20}\b(?:tell|mention|inform|show|reveal)\b[^.\n]{0,30}\buser\b"
-_DESTROY = r"\brm\s+-[a-z]*r[a-z]*f?[a-z]*\s+(?:~|/|\$HOME)(?:\s|/|$)"
+_DESTROY = r"\brm\s{1,5}-(?=[a-z]{0,8}r)[a-z]{1,9}\s{1,5}(?:~|/|\$HOME)(?:\s|/|$)"
 _SCREEN = (
     ("tells the assistant to ignore its instructions", _IGNORE),
     ("addresses the assistant", _ADDRESS),
@@ -64,11 +63,45 @@ def without_comments(markdown: str) -> str:
     """Return Markdown without HTML comments, which a reader never sees; code fences keep theirs."""
     if "<!--" not in markdown:
         return markdown
-    parts = _FENCED.split(markdown)
-    # split gives text, fence, marker, text, fence, marker, ...: the marker repeats what the fence holds
-    return "".join(
-        part if index % 3 == 1 else _HTML_COMMENT.sub("", part) for index, part in enumerate(parts) if index % 3 != 2
-    )
+    kept: list[str] = []
+    fence, hidden = "", False
+    for line in markdown.split("\n"):
+        if hidden or not fence:
+            shown, hidden = _outside(line, hidden)
+            if shown is None:
+                continue
+            line = shown
+        mark = None if hidden else _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and fence and mark[1].startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _outside(line: str, hidden: bool) -> tuple[str | None, bool]:
+    """Return what of a line stands outside comments, None when nothing does, and whether a comment is open after it."""
+    shown, rest, began = "", line, hidden
+    while rest:
+        before, mark, after = rest.partition("-->" if hidden else "<!--")
+        shown += "" if hidden else before
+        rest = after
+        hidden = hidden != bool(mark)
+    return (None if began and not shown else shown), hidden
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Return a name, path or summary from a stranger as one visible line."""
+    shown = " ".join(visible(text[: 20 * limit]).split())
+    return shown if len(shown) <= limit else shown[:limit] + "..."
+
+
+def summary(text: str) -> str:
+    """Return a one-line description that is shown outside of any mark: what reads like an order is left out."""
+    shown = one_line(text)
+    reason = suspicion(shown)
+    return f"(description left out: it {reason})" if reason else shown
 
 
 def suspicion(text: str) -> str:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from pathlib import Path
+from stat import S_ISREG
 
 from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.clean import summary
+from understudy_servers.docs.files import NotReadable, read_file
 from understudy_servers.docs.folder import read_folder
 from understudy_servers.docs.ids import normal, repository_of
 from understudy_servers.docs.markdown import page_chunks
@@ -15,6 +18,10 @@ from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.python_module import MAX_SOURCE, Module, UnreadableSource, read_module
 from understudy_servers.docs.python_package import SKIPPED_FOLDERS, package_chunks
 from understudy_servers.docs.source import Source
+
+MAX_METADATA = 20_000_000  # bytes of METADATA or RECORD
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,200}")
+_VERSION = re.compile(r"[\w.+!-]{1,100}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +69,14 @@ def installed(folder: Path) -> Iterator[Installed]:
             name, version = metadata["Name"], metadata["Version"]
         except (OSError, ValueError, KeyError):
             continue
-        if not name or not version:
+        if not name or not version or not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
             continue
         links = [metadata["Home-page"] or "", *(metadata.get_all("Project-URL") or [])]
         yield Installed(
             name=name,
             version=version,
             folder=folder,
-            summary=metadata["Summary"] or "",
+            summary=summary(metadata["Summary"] or ""),
             repository=next(filter(None, map(repository_of, links)), ""),
             imports=_imports(distribution),
         )
@@ -77,7 +84,17 @@ def installed(folder: Path) -> Iterator[Installed]:
 
 def _distributions(folder: Path, name: str | None = None) -> Iterator[Distribution]:
     # not metadata.distributions(): that asks every import hook of this very process as well
-    yield from MetadataPathFinder.find_distributions(DistributionFinder.Context(name=name, path=[str(folder)]))
+    for found in MetadataPathFinder.find_distributions(DistributionFinder.Context(name=name, path=[str(folder)])):
+        if _is_readable(found):
+            yield found
+
+
+def _is_readable(distribution: Distribution) -> bool:
+    """Say whether the files of metadata are ordinary ones of ordinary size; a pipe in their place would block."""
+    place = getattr(distribution, "_path", None)  # importlib has no public way to it
+    files = [Path(str(place), name) for name in ("METADATA", "RECORD", "PKG-INFO", "top_level.txt")]
+    found = [file.stat() for file in files if file.exists()]
+    return all(S_ISREG(one.st_mode) and one.st_size <= MAX_METADATA for one in found)
 
 
 def _imports(distribution: Distribution) -> tuple[str, ...]:
@@ -165,7 +182,11 @@ def _sources(distribution: Distribution, folder: Path) -> Iterator[tuple[Path, P
         if ".." in relative.parts or relative.is_absolute() or not _is_source(relative):
             continue
         path = folder / relative
-        if path.resolve().is_relative_to(root):
+        try:
+            inside = path.resolve().is_relative_to(root)
+        except (OSError, RuntimeError, ValueError):
+            continue  # a circle of links, or no path at all
+        if inside:
             yield path, relative
 
 
@@ -179,14 +200,14 @@ def _is_source(relative: Path) -> bool:
 
 
 def _read(path: Path, relative: Path) -> Module:
-    if path.stat().st_size > MAX_SOURCE:
-        raise UnreadableSource(
-            f"{relative}: {path.stat().st_size} bytes, more than the {MAX_SOURCE} that are read of one file"
-        )
+    try:
+        data = read_file(path, MAX_SOURCE)
+    except NotReadable as error:
+        raise UnreadableSource(f"{relative}: {error}") from error
     parts = [part.removesuffix("-stubs") for part in relative.with_suffix("").parts]
     is_package = parts[-1] == "__init__"
     name = ".".join(parts[:-1] if is_package else parts)
-    return read_module(path.read_bytes(), name=name, path=relative.as_posix(), is_package=is_package)
+    return read_module(data, name=name, path=relative.as_posix(), is_package=is_package)
 
 
 def merge(modules: dict[str, Module], module: Module) -> None:

@@ -9,6 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.clean import one_line
+from understudy_servers.docs.files import NotReadable, read_file
 from understudy_servers.docs.formats import UnreadablePage
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.readers import READERS
@@ -51,7 +53,7 @@ def documents(folder: Path, keep: Callable[[Path], bool] = lambda path: True) ->
             path = Path(here, name)
             if name.startswith(".") or path.suffix.lower() not in READERS or path.stem.lower() in SKIPPED_FILES:
                 continue
-            if path.is_symlink() or not keep(path):
+            if path.is_symlink() or not path.is_file() or not keep(path):
                 continue
             count += 1
             if count > MAX_FILES:
@@ -77,7 +79,7 @@ def read_folder(folder: Path, progress: Progress = silent) -> tuple[list[Chunk],
     """Return the chunks of a folder, or of one file, and a sentence for each file that was not read whole."""
     if not folder.exists():
         return [], [f"{str(folder)!r} does not exist any more."]
-    root = folder.resolve() if folder.is_dir() else folder.resolve().parent
+    root = folder if folder.is_dir() else folder.parent
     chunks: list[Chunk] = []
     notes: list[str] = []
     files = list(documents(folder))
@@ -85,7 +87,7 @@ def read_folder(folder: Path, progress: Progress = silent) -> tuple[list[Chunk],
         notes.append(f"Only the first {MAX_FILES} files were read.")
     for index, path in enumerate(files):
         progress(index, len(files))
-        page = path.resolve().relative_to(root).as_posix()
+        page = one_line(path.relative_to(root).as_posix())
         try:
             chunks.extend(read_page(path, page, notes))
         except UnreadablePage as error:
@@ -101,10 +103,14 @@ def read_page(path: Path, page: str, notes: list[str]) -> list[Chunk]:
     Raises:
         UnreadablePage: it is too large or not what its name says.
     """
-    size = path.stat().st_size
-    if size > MAX_PAGE:
-        raise UnreadablePage(f"left out, {size} bytes is more than the {MAX_PAGE} that are read of one page")
-    return READERS[path.suffix.lower()](decoded(path.read_bytes(), page, notes), page)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UnreadablePage(f"left out, only {', '.join(READERS)} are read")
+    try:
+        data = read_file(path, MAX_PAGE)
+    except NotReadable as error:
+        raise UnreadablePage(str(error)) from error
+    return reader(decoded(data, page, notes), page)
 
 
 def decoded(data: bytes, page: str, notes: list[str]) -> str:

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from understudy_servers.docs.files import NotReadable, read_file
 from understudy_servers.docs.ids import library_key
 from understudy_servers.docs.source import Kind, Source
 
 MAX_LOCK = 50_000_000  # bytes
+_NAME = re.compile(r"(?:@[\w.~-]{1,100}/)?[A-Za-z0-9_~][\w.~-]{0,200}")
+_VERSION = re.compile(r"\d[\w.+!-]{0,100}|v\d[\w.+!-]{0,100}")
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}) \S", re.MULTILINE)
 _PINNED = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;#\\,]+)(.*)$")
 _HASH = re.compile(r"--hash[= ](sha256:[0-9a-f]{64})")
 _YARN_ENTRY = re.compile(r"^\"?((?:@[^/\"@]+/)?[^@\"\s]+)@[^\n]*:$")
@@ -38,6 +42,14 @@ class Locked:
     digest: str = ""
 
     @property
+    def is_plausible(self) -> bool:
+        """Whether name and version are such, and not a path, an address or a line of something else."""
+        texts = (self.name, self.version, self.url, self.digest)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"a package is named {self.name!r} {self.version!r}")
+        return bool(_NAME.fullmatch(self.name) and _VERSION.fullmatch(self.version))
+
+    @property
     def source(self) -> Source:
         """Where its documentation would be read from: the archive of that version."""
         kinds: dict[str, Kind] = {"pypi": "sdist", "npm": "npm-tarball", "crates": "crate"}
@@ -58,10 +70,14 @@ def locked(root: Path, notes: list[str]) -> list[Locked]:
     for pattern, reader in READERS.items():
         for path in sorted(root.glob(pattern)):
             try:
-                if path.stat().st_size > MAX_LOCK:
-                    raise UnreadableLock(f"{path.stat().st_size} bytes, more than the {MAX_LOCK} that are read")
-                for one in reader(path.read_text("utf-8", errors="replace")):
-                    found.setdefault((one.ecosystem, one.name, one.version), one)
+                text = read_file(path, MAX_LOCK).decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+                if _CONFLICT.search(text):
+                    raise UnreadableLock("it holds the marks of a merge conflict (<<<<<<<); resolve that first")
+                for one in reader(text):
+                    if one.is_plausible:
+                        found.setdefault((one.ecosystem, one.name, one.version), one)
+            except NotReadable as error:
+                notes.append(f"{path.name} was {error}.")
             except UnreadableLock as error:
                 notes.append(f"{path.name} was left out: {error}.")
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
@@ -73,7 +89,14 @@ def locked(root: Path, notes: list[str]) -> list[Locked]:
 
 def fingerprint(root: Path) -> tuple[tuple[str, int], ...]:
     """Return names and times of the lock files, which change when any of them does."""
-    return tuple((str(path), path.stat().st_mtime_ns) for pattern in READERS for path in sorted(root.glob(pattern)))
+    found = []
+    for pattern in READERS:
+        for path in sorted(root.glob(pattern)):
+            try:
+                found.append((str(path), path.stat().st_mtime_ns))
+            except OSError:
+                found.append((str(path), -1))  # a link to nothing
+    return tuple(found)
 
 
 def read_uv(text: str) -> Iterator[Locked]:

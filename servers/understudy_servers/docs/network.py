@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +30,13 @@ from understudy_servers.docs.openapi import read_openapi
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.registries import Archive, Registries, newest, npm_archive, pypi_archive
 from understudy_servers.docs.source import Kind, Source
-from understudy_servers.docs.sphinx import inventory, sphinx_chunks
+from understudy_servers.docs.sphinx import SphinxObject, inventory, sphinx_chunks
 
 MAX_PAGES = 300
 MAX_CRAWL_BYTES = 50_000_000
+MAX_SECONDS = 900.0  # for all pages of one site
 CLONE_SECONDS = 180.0
+CAPPED = 'ulimit -f 2000000; exec "$0" "$@"'  # no file of more than one or two GB, as the shell counts blocks
 _MARKDOWN_LINK = re.compile(r"\[([^\]]*)\]\((https?://[^)\s]+|/[^)\s]+)\)")
 
 
@@ -108,18 +111,23 @@ class Network:
         """Read a Sphinx site: the inventory names the objects and the pages they stand on."""
         base = source.location.removesuffix("objects.inv")
         objects = inventory(self.fetcher.get(base + "objects.inv").body, base)
-        pages = list(dict.fromkeys(one.page for one in objects))
+        pages: dict[str, list[SphinxObject]] = {}
+        for one in objects:
+            pages.setdefault(one.page, []).append(one)
         chunks: list[Chunk] = []
         notes = [f"Only the first {MAX_PAGES} of {len(pages)} pages were read."] if len(pages) > MAX_PAGES else []
-        for index, page in enumerate(pages[:MAX_PAGES]):
+        until = time.monotonic() + MAX_SECONDS
+        for index, page in enumerate(list(pages)[:MAX_PAGES]):
             progress(index, min(len(pages), MAX_PAGES))
+            if time.monotonic() > until:
+                notes.append(f"Only {index} pages were read in {MAX_SECONDS:.0f} s.")
+                break
             try:
                 body = self.fetcher.get(page).body
             except Refused as error:
                 notes.append(str(error))
                 continue
-            here = [one for one in objects if one.page == page]
-            chunks += sphinx_chunks(decoded(body, page, notes), page, here)
+            chunks += sphinx_chunks(decoded(body, page, notes), page, pages[page])
         return chunks, notes
 
     def llmstxt(self, source: Source, progress: Progress) -> Result:
@@ -133,8 +141,12 @@ class Network:
         wanted = [link for link in links if urlsplit(link).netloc == host][:MAX_PAGES]
         if "llms-full" in source.location:
             wanted = []
+        until = time.monotonic() + MAX_SECONDS
         for index, link in enumerate(wanted):
             progress(index, len(wanted))
+            if time.monotonic() > until:
+                notes.append(f"Only {index} pages were read in {MAX_SECONDS:.0f} s.")
+                break
             try:
                 chunks += self._page(link, notes)[0]
             except (Refused, ParserMissing) as error:
@@ -156,7 +168,8 @@ class Network:
         chunks: list[Chunk] = []
         notes: list[str] = []
         done = 0
-        while waiting and done < MAX_PAGES and size < MAX_CRAWL_BYTES:
+        until = time.monotonic() + MAX_SECONDS
+        while waiting and done < MAX_PAGES and size < MAX_CRAWL_BYTES and time.monotonic() < until:
             url = waiting.pop(0)
             if not robots.can_fetch("understudy-docs", url):
                 notes.append(f"{url!r} is closed to crawlers by robots.txt.")
@@ -175,7 +188,9 @@ class Network:
                     seen.add(link)
                     waiting.append(link)
         if waiting:
-            notes.append(f"{len(waiting)} more pages were not read; the limit is {MAX_PAGES}.")
+            notes.append(
+                f"{len(waiting)} more pages were not read; the limit is {MAX_PAGES} pages or {MAX_SECONDS:.0f} s."
+            )
         return chunks, notes
 
     def _page(self, url: str, notes: list[str]) -> tuple[list[Chunk], tuple[str, ...], int]:
@@ -204,10 +219,10 @@ class Network:
             target = Path(scratch, "checkout")
             command = ["git", *_git_options(f"{host}:{port}:{address}"), "clone", "--quiet", "--no-recurse-submodules"]
             command += ["--depth", "1"] if source.location.startswith("https:") else []
-            command += ["--branch", source.version] if source.version else []
+            command += [f"--branch={source.version}"] if source.version else []
             try:
                 done = subprocess.run(
-                    [*command, "--", source.location, str(target)],
+                    ["sh", "-c", CAPPED, *command, "--", source.location, str(target)],
                     env=_git_environment(scratch),
                     capture_output=True,
                     text=True,

@@ -1,12 +1,15 @@
 """npm packages in node_modules: README, other Markdown, and the TypeScript declarations. No JavaScript is run."""
 
 import json
+import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.clean import one_line, summary
+from understudy_servers.docs.files import NotReadable, read_file
 from understudy_servers.docs.folder import MAX_PAGE, decoded, documents, read_page
 from understudy_servers.docs.formats import UnreadablePage
 from understudy_servers.docs.ids import library_key, repository_of
@@ -15,6 +18,8 @@ from understudy_servers.docs.source import Source
 from understudy_servers.docs.typescript import DeclarationsUnavailable, declaration_chunks
 
 MAX_DECLARATIONS = 400  # files of one package
+_NAME = re.compile(r"(?:@[\w.~-]{1,100}/)?[\w.~-]{1,200}")
+_VERSION = re.compile(r"[\w.+-]{1,100}")
 
 
 def packages(node_modules: Path) -> Iterator[Source]:
@@ -32,6 +37,8 @@ def _package(folder: Path) -> Iterator[Source]:
     name, version = manifest.get("name"), manifest.get("version")
     if not isinstance(name, str) or not isinstance(version, str):
         return
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+        return
     repository = manifest.get("repository")
     link = repository.get("url", "") if isinstance(repository, dict) else str(repository or "")
     short = link.count("/") == 1 and ":" not in link  # "owner/repo" means GitHub
@@ -42,32 +49,35 @@ def _package(folder: Path) -> Iterator[Source]:
         version=version,
         location=str(folder),
         origin="installed",
-        summary=str(manifest.get("description") or ""),
+        summary=summary(str(manifest.get("description") or "")),
         repository=link.lower() if short else repository_of(link),
     )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "package.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(read_file(folder / "package.json", MAX_PAGE))
+    except (OSError, NotReadable, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def fingerprint(folder: Path) -> str:
     """Return what changes when the package is replaced: its manifest."""
-    return blake2b((folder / "package.json").read_bytes(), digest_size=12).hexdigest()
+    try:
+        manifest = read_file(folder / "package.json", MAX_PAGE)
+    except NotReadable as error:
+        raise OSError(f"{folder / 'package.json'}: {error}") from error
+    return blake2b(manifest, digest_size=12).hexdigest()
 
 
 def read_package(folder: Path, name: str, progress: Progress = silent) -> tuple[list[Chunk], list[str]]:
     """Return the chunks of an npm package folder and a sentence for each file that could not be read."""
     chunks: list[Chunk] = []
     notes: list[str] = []
-    root = folder.resolve()
     inside = list(documents(folder, lambda path: path.suffix.lower() in (".md", ".mdx", ".markdown")))
     for path in inside:
-        page = path.resolve().relative_to(root).as_posix()
+        page = one_line(path.relative_to(folder).as_posix())
         try:
             chunks.extend(read_page(path, page, notes))
         except (UnreadablePage, OSError) as error:
@@ -75,15 +85,14 @@ def read_package(folder: Path, name: str, progress: Progress = silent) -> tuple[
     files = list(_declarations(folder))
     for index, path in enumerate(files):
         progress(index, len(files))
-        page = path.resolve().relative_to(root).as_posix()
+        page = one_line(path.relative_to(folder).as_posix())
         try:
-            chunks.extend(
-                declaration_chunks(decoded(path.read_bytes(), page, notes), module=_module(name, page), page=page)
-            )
+            text = decoded(read_file(path, MAX_PAGE), page, notes)
+            chunks.extend(declaration_chunks(text, module=_module(name, page), page=page))
         except DeclarationsUnavailable as error:
             notes.append(str(error))
             break
-        except (OSError, UnreadablePage) as error:
+        except (OSError, NotReadable, UnreadablePage) as error:
             notes.append(f"{page}: {error}")
     return chunks, notes
 

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from understudy_servers.docs import distributions, folder, npm
 from understudy_servers.docs.archives import BadArchive
 from understudy_servers.docs.chunks import Chunk
+from understudy_servers.docs.clean import one_line
 from understudy_servers.docs.html import ParserMissing
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.source import Source
 
 if TYPE_CHECKING:
     from understudy_servers.docs.network import Network
+
+
+MAX_NOTES = 1_000
 
 
 class UnreadableSource(Exception):
@@ -80,6 +84,6 @@ def read(source: Source, progress: Progress = silent, network: "Network | None" 
         case _:
             chunks, notes = _fetched(source, progress, network)
     if not chunks:
-        reasons = " ".join(notes[:3])
+        reasons = " ".join(map(one_line, notes[:3]))
         raise UnreadableSource(f"Nothing to index was found in {source.location!r} for {source.id}. {reasons}".strip())
-    return Reading(chunks=chunks, fingerprint=mark, notes=notes)
+    return Reading(chunks=chunks, fingerprint=mark, notes=[one_line(note) for note in notes[:MAX_NOTES]])

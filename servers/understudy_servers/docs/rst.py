@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from understudy_servers.docs.chunks import Chunk
 from understudy_servers.docs.clean import visible
-from understudy_servers.docs.formats import UnreadablePage, page_title, read_plain
+from understudy_servers.docs.formats import page_title, read_plain
 from understudy_servers.docs.markdown import Section, section_chunks
 
 _SETTINGS = {
@@ -25,11 +25,7 @@ _SETTINGS = {
 
 
 def read_rst(text: str, page: str) -> list[Chunk]:
-    """Read a reStructuredText page; without docutils, as plain text.
-
-    Raises:
-        UnreadablePage: docutils gave up on it.
-    """
+    """Read a reStructuredText page; as plain text where docutils is missing or gives up on it."""
     try:
         # part of the `docs` extra
         from docutils import nodes  # noqa: PLC0415
@@ -45,8 +41,8 @@ def read_rst(text: str, page: str) -> list[Chunk]:
             for title in tree.findall(nodes.title)
             if isinstance(title.parent, nodes.section)
         ]
-    except (SystemMessage, RecursionError, ValueError, AttributeError) as error:
-        raise UnreadablePage(f"left out, docutils cannot read it ({type(error).__name__}: {error})") from error
+    except (SystemMessage, RecursionError, ValueError, TypeError, LookupError, AttributeError):
+        return read_plain(text, page)  # its sections are lost, its words are not
     return section_chunks(_sections(source.split("\n"), found), page=page, page_title=page_title(page))
 
 

@@ -13,7 +13,7 @@ from understudy_servers.docs.markdown import page_chunks
 from understudy_servers.docs.net import Refused
 
 MAX_OBJECTS = 200_000
-MAX_INVENTORY = 50_000_000  # bytes unpacked
+MAX_INVENTORY = 20_000_000  # bytes unpacked
 # roles of prose: their pages are read as pages
 _PAGES = frozenset({"doc", "label"})
 
