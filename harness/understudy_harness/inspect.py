@@ -4,10 +4,14 @@ Logs are read and written only through Inspect's own functions, since their layo
 package weighs 300 MB and takes a second to load.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,21 +106,57 @@ def write_log(
 
 
 def load_task(spec: str) -> "Task":
-    """Load a task by `FILE.py@NAME`, `FILE.py` or a registered name. This runs the task's own code.
+    """Load a task by `FILE.py@NAME`, `FILE.py` or `PACKAGE/NAME`. This runs the task's own code.
 
     Raises:
         Missing: inspect_ai is not installed.
         BenchmarkError: There is no such task.
     """
-    loader = _loaded("inspect_ai._eval.loader")
+    inspect = _loaded("inspect_ai")
+    file, _, name = spec.partition("@")
     try:
-        tasks = loader.load_tasks([spec])
+        made = _of_file(Path(file).resolve(), name) if file.endswith(".py") else _of_package(spec)
+    except BenchmarkError:
+        raise
     except Exception as error:  # a task file may raise anything; the user has to see what
         raise BenchmarkError(f"The Inspect task {spec!r} cannot be loaded: {error}") from error
-    if len(tasks) != 1:
-        raise BenchmarkError(f"{spec!r} names {len(tasks)} Inspect tasks. Name one: FILE.py@NAME.")
-    found: Task = tasks[0]
-    return found
+    if not isinstance(made, inspect.Task):
+        raise BenchmarkError(f"{spec!r} gives {type(made).__name__}, which is no Inspect task.")
+    task: Task = made
+    return task
+
+
+def _of_file(path: Path, name: str) -> Any:
+    """Import a file in its own folder, as `inspect eval` does, and make its task."""
+    if not path.is_file():
+        raise BenchmarkError(f"There is no file {path}. Name an Inspect task as FILE.py@NAME.")
+    known = [info.name for info in _loaded("inspect_ai").list_tasks(path.name, root_dir=path.parent)]
+    if name not in known and (name or len(known) != 1):
+        found = f"no Inspect task {name!r}" if name else f"{len(known)} Inspect tasks; name one as FILE.py@NAME"
+        raise BenchmarkError(f"{path} holds {found}. Tasks: {', '.join(known) or 'none'}.")
+    spec = spec_from_file_location(f"_understudy_task_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # for what lies beside the task, now and when its scorer runs
+    with chdir(path.parent):
+        spec.loader.exec_module(module)
+        return getattr(module, name or known[0])()
+
+
+def _of_package(spec: str) -> Any:
+    """Make a task that an installed package registers, such as inspect_evals/gsm8k."""
+    package, slash, name = spec.partition("/")
+    points = {point.name: point for point in entry_points(group="inspect_ai")}
+    if not slash or package not in points:
+        known = f" Packages with tasks here: {', '.join(sorted(points))}." if points else ""
+        raise BenchmarkError(f"{spec!r} is no Inspect task: write FILE.py@NAME, or PACKAGE/NAME.{known}")
+    made = getattr(points[package].load(), name, None)
+    if made is None:
+        raise BenchmarkError(f"The package {package!r} registers no Inspect task {name!r}.")
+    return made()
 
 
 async def score_text(task: "Task", sample: "InspectSample", text: str, model: str = "none/none") -> tuple[float, str]:

@@ -26,6 +26,7 @@ from understudy_harness.sample import Grader, Sample
 
 SERVE = f"{sys.executable} -m understudy_harness serve testing --timeout 10"
 LOOPS = 2  # tasks of each benchmark that are also tried with a loop without end, which costs the whole time limit
+KNOWN = {("HumanEval/50", "changed"): "the helper that the prompt gives was changed; ours takes it from a trusted copy"}
 Judge = Callable[[dict[str, Any], str], bool]
 
 

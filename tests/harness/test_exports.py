@@ -195,7 +195,7 @@ def test_the_list_of_benchmarks_says_where_the_data_comes_from() -> None:
 def test_a_benchmark_shows_what_it_measures() -> None:
     shown = invoke("benchmarks", "show", "toolcalling").output
     assert "grade    the expected calls" in shown
-    assert "samples  73 in 10 clusters; 22 of them for dev" in shown
+    assert "samples  213 in 30 clusters; 57 of them for dev" in shown
     refused = invoke("benchmarks", "show", "nothing")
     assert refused.exit_code == 2
     assert "No benchmark and no path is called 'nothing'" in refused.output

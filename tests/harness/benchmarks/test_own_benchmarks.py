@@ -1,6 +1,7 @@
 """Your own samples: JSON lines by the documented schema, and Inspect tasks."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,54 @@ async def test_an_inspect_task_is_asked_here_and_graded_by_its_own_scorer(tmp_pa
         await unscored.grade(unscored.samples("all")[0], Answer(text="x"), Grader())
 
 
-def test_an_inspect_task_that_is_not_there_is_said() -> None:
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        pytest.param("nowhere.py@a", "There is no file", id="no file"),
+        pytest.param("tasks.py@other", "holds no Inspect task 'other'. Tasks: capitals, unscored.", id="no such task"),
+        pytest.param("tasks.py", "holds 2 Inspect tasks; name one as FILE.py@NAME", id="several tasks"),
+        pytest.param("broken.py@a", "cannot be loaded: No module named 'nothing_like_it'", id="an import that fails"),
+        pytest.param("nowhere/x", "is no Inspect task: write FILE.py@NAME, or PACKAGE/NAME", id="no such package"),
+        pytest.param("odd.py@a", "gives int, which is no Inspect task", id="something else"),
+    ],
+)
+def test_an_inspect_task_that_is_not_there_is_said(tmp_path: Path, named: str, said: str) -> None:
     pytest.importorskip("inspect_ai", reason="not installed: pip install 'understudy[inspect]'")
-    with pytest.raises(BenchmarkError, match="cannot be loaded"):
-        open_benchmark("inspect:/nowhere/x.py@a").samples("all")
+    (tmp_path / "tasks.py").write_text(TASK, encoding="utf-8")
+    head = "from inspect_ai import Task, task\n"
+    (tmp_path / "broken.py").write_text(f"{head}import nothing_like_it\n@task\ndef a(): ...\n", encoding="utf-8")
+    (tmp_path / "odd.py").write_text(f"{head}def task(f): return f\n@task\ndef a(): return 7\n", encoding="utf-8")
+    spec = named if named == "nowhere/x" else f"{tmp_path}/{named}"
+    with pytest.raises(BenchmarkError, match=re.escape(said)):
+        open_benchmark(f"inspect:{spec}").samples("all")
+
+
+def test_an_inspect_task_finds_what_lies_beside_it(tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai", reason="not installed: pip install 'understudy[inspect]'")
+    (tmp_path / "beside_the_task.py").write_text("TARGET = 'Oslo'\n", encoding="utf-8")
+    (tmp_path / "question.txt").write_text("Capital of Norway?", encoding="utf-8")
+    (tmp_path / "alone.py").write_text(
+        "from pathlib import Path\nfrom beside_the_task import TARGET\nfrom inspect_ai import Task, task\n"
+        "from inspect_ai.dataset import Sample\n\n@task\ndef one():\n"
+        "    return Task(dataset=[Sample(input=Path('question.txt').read_text(), target=TARGET)])\n",
+        encoding="utf-8",
+    )
+    (sample,) = open_benchmark(f"inspect:{tmp_path}/alone.py").samples("all")
+    assert sample.problem.messages[0].content == "Capital of Norway?"
+    assert sample.hidden["target"] == "Oslo"
+
+
+def test_a_task_that_a_package_registers_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("inspect_ai", reason="not installed: pip install 'understudy[inspect]'")
+    (tmp_path / "our_evals.py").write_text(TASK, encoding="utf-8")
+    about = tmp_path / "our_evals-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: our-evals\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[inspect_ai]\nour_evals = our_evals\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert len(open_benchmark("inspect:our_evals/capitals").samples("all")) == 2
+    with pytest.raises(BenchmarkError, match="registers no Inspect task 'other'"):
+        open_benchmark("inspect:our_evals/other").samples("all")
+    with pytest.raises(BenchmarkError, match=r"Packages with tasks here: .*our_evals"):
+        open_benchmark("inspect:their_evals/other").samples("all")
