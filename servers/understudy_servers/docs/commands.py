@@ -12,6 +12,7 @@ from understudy_servers.docs.dense import LocalDense, cached_store
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
 from understudy_servers.docs.project import Project
+from understudy_servers.docs.reranking import Reranking, reranker_spec
 from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import IndexUnusable, Store
 from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
@@ -67,6 +68,15 @@ def open_dense(store: Store, embedder: str, chroma: str) -> LocalDense | None:
     return LocalDense(store, spec, open_vectors=cached_store(store.home, spec.name, chroma))
 
 
+def open_reranking(reranker: str) -> Reranking | None:
+    """Return the reranker asked for, or None without one."""
+    try:
+        spec = reranker_spec(reranker)
+    except EmbedderUnavailable as error:
+        raise click.BadParameter(str(error)) from error
+    return Reranking(spec) if spec is not None else None
+
+
 EMBEDDER_HELP = (
     "A sentence-transformers model or folder, http://host/v1#model, or off. "
     "[default: the bundled MiniLM, with the docs extra]"
@@ -90,6 +100,12 @@ python_option = click.option(
     type=click.Path(exists=True, path_type=Path),
     help="Interpreter or environment whose packages are documented; repeatable.",
 )
+reranker_option = click.option(
+    "--reranker",
+    default="",
+    metavar="MODEL",
+    help="A cross-encoder's folder or http://host/v1#model that orders the best pages again. [default: none]",
+)
 
 
 @click.command()
@@ -106,6 +122,7 @@ python_option = click.option(
 @click.option("--read-only", is_flag=True, help="Offer no tool that adds documentation.")
 @click.option("--network", is_flag=True, help="Let add-docs and locked versions fetch from the network.")
 @click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
+@reranker_option
 @click.option("--chroma", default="", metavar="URL", help="Address of a shared Chroma server. [default: embedded]")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores the indexer embeds on."
@@ -122,6 +139,7 @@ def serve(
     read_only: bool,
     network: bool,
     embedder: str,
+    reranker: str,
     chroma: str,
     workers: int,
     in_process: bool,
@@ -136,7 +154,15 @@ def serve(
     builder: Builder = InlineBuilder(store) if in_process else ProcessBuilder(store, options)
     project = Project(roots=roots or (Path.cwd(),), pythons=pythons)
     dense = open_dense(store, embedder, chroma)
-    desk = Desk(store, project, builder, dense=dense, added=added_folders(add), network=network)
+    desk = Desk(
+        store,
+        project,
+        builder,
+        dense=dense,
+        added=added_folders(add),
+        network=network,
+        reranking=open_reranking(reranker),
+    )
     asks_roots = not roots and transport.address is None
 
     def build() -> MCPApplication:

@@ -1,6 +1,8 @@
 """Similarity search for a server: the query model loads in a thread, the vectors are scanned exactly or by Chroma."""
 
+import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 EXACT_LIMIT = 50_000  # chunks; an exact scan of more takes longer than Chroma's index
 CACHE_BYTES = 96_000_000  # of vectors held in memory
 LOAD_SECONDS = 1.5  # how long a question waits for the model of a server that has just started
+ANSWER_SECONDS = 5.0  # how long a question waits for an embeddings endpoint
+REST_SECONDS = 30.0  # after a failure no question waits for what failed
 
 
 class LocalDense:
@@ -36,7 +40,8 @@ class LocalDense:
         self._lock = threading.Lock()
         self._matrices: OrderedDict[int, Matrix] = OrderedDict()
         self._complete: set[int] = set()
-        self._failed = False  # the endpoint or vector store did not answer: words only until the next start
+        self._model_rests = 0.0  # until then
+        self._store_rests = 0.0
 
     def start(self) -> None:
         """Begin to load the query model, if it is not loaded or loading."""
@@ -47,26 +52,38 @@ class LocalDense:
 
     def _load(self) -> None:
         try:
-            self._embedder = open_embedder(self.spec, self.store.home)
+            self._embedder = open_embedder(self.spec, self.store.home, seconds=ANSWER_SECONDS)
         except EmbedderUnavailable:
             return  # the indexer has not made it yet; the next question tries again
 
     def state(self, version: IndexedVersion) -> Vectors:
         if version.id not in self._complete and is_complete(self.store, version.id, self.name):
             self._complete.add(version.id)
+        if time.monotonic() < self._model_rests or (version.id not in self._complete and self._given_up()):
+            return "failed"
         return "ready" if version.id in self._complete and self._embedder is not None else "building"
+
+    def _given_up(self) -> bool:
+        """Whether the indexer has said that it cannot use the model."""
+        return self.store.setting("embedder failed") == self.name
 
     def nearest(self, versions: Sequence[IndexedVersion], query: str) -> list[int] | None:
         """Return chunk ids, nearest first, or None when vectors or model are not ready."""
+        if time.monotonic() < self._model_rests:
+            return None
         if self._embedder is None:
             self.start()
             assert self._loading is not None
             self._loading.join(LOAD_SECONDS)
-        if self._embedder is None or any(self.state(version) != "ready" for version in versions):
+        embedder = self._embedder
+        if embedder is None or any(self.state(version) != "ready" for version in versions):
             return None
         try:
-            (vector,) = self._embedder.embed([query])
-        except EmbedderUnavailable:
+            (vector,) = embedder.embed([query])
+        except EmbedderUnavailable as error:
+            logging.getLogger(__name__).warning("No vectors: %s", error)
+            self._model_rests = time.monotonic() + REST_SECONDS
+            self._embedder = None  # loaded afresh after the rest
             return None
         large = [version for version in versions if version.chunks > EXACT_LIMIT]
         if large and (found := self._by_store(versions, vector)) is not None:
@@ -79,12 +96,13 @@ class LocalDense:
         # half a second of imports that most servers never need
         from understudy_servers.docs.chroma import VectorStoreUnusable  # noqa: PLC0415
 
-        if self._open_vectors is None or self._failed:
+        if self._open_vectors is None or time.monotonic() < self._store_rests:
             return None
         try:
             found = self._open_vectors().nearest([version.id for version in versions], vector, DEPTH)
-        except VectorStoreUnusable:
-            self._failed = True
+        except VectorStoreUnusable as error:
+            logging.getLogger(__name__).warning("An exact scan instead of Chroma: %s", error)
+            self._store_rests = time.monotonic() + REST_SECONDS
             return None
         return found or None  # an empty store is one that is being rebuilt
 

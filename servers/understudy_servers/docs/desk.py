@@ -6,25 +6,25 @@ Everything here is synchronous and thread-safe; the server calls it from worker 
 import re
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from understudy_servers.docs import catalog, jobs
 from understudy_servers.docs.addable import addable
+from understudy_servers.docs.beside import Beside
 from understudy_servers.docs.building import Builder
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.ids import LibraryRef, parse
 from understudy_servers.docs.packing import Snippet, candidates
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.reading import UnreadableSource, fingerprint
+from understudy_servers.docs.reranking import Reranked, Reranking
 from understudy_servers.docs.search import Page, pinned, search
 from understudy_servers.docs.source import NETWORK, Source
 from understudy_servers.docs.store import IndexedVersion, Store
 from understudy_servers.docs.symbols import find_symbols, nearest_names
 
 Vectors = Literal["ready", "building", "failed", "off"]
-ASKING = 16  # questions whose vectors are searched at once
 FRESH_SECONDS = 2.0  # how long a fingerprint is trusted before the source is looked at again
 
 
@@ -70,6 +70,8 @@ class Found:
     pages: Sequence[Page]
     snippets: Sequence[Snippet]
     embedder: str = ""
+    reranker: str = ""
+    reranking: Reranked = ""
 
 
 class Desk:
@@ -84,6 +86,7 @@ class Desk:
         dense: Dense | None = None,
         added: Sequence[Source] = (),
         network: bool = False,
+        reranking: Reranking | None = None,
     ) -> None:
         self.store = store
         self.project = project
@@ -91,8 +94,14 @@ class Desk:
         self.dense: Dense = dense or NoVectors()
         self.added = list(added)
         self.network = network
+        self.reranking = reranking
         self._fresh: dict[str, float] = {}
-        self._beside = ThreadPoolExecutor(ASKING, thread_name_prefix="nearest")
+
+    def start(self) -> None:
+        """Begin to load the models that questions will need; returns at once."""
+        self.dense.start()
+        if self.reranking is not None:
+            self.reranking.start()
 
     def libraries(self) -> dict[str, Library]:
         """Return every library that can be asked about, by key."""
@@ -190,14 +199,17 @@ class Desk:
         """
         version = self._indexed(library, number)
         # words and vectors beside each other: both spend their time outside the interpreter's lock
-        nearest = self._beside.submit(self.dense.nearest, [version], query)
+        nearest = Beside(lambda: self.dense.nearest([version], query), "nearest")
+        reranked: Reranked = ""
         with self.store.reading() as connection:
-            pages = search(connection, [version.id], query, nearest.result)
+            pages: Sequence[Page] = search(connection, [version.id], query, nearest.result)
+            if self.reranking is not None:
+                pages, reranked = self.reranking.ordered(connection, query, pages)
             snippets = list(candidates(connection, pages))
         vectors = self.dense.state(version)
         if nearest.result() is None:
-            if vectors == "building":
-                self.builder.nudge()  # whoever was embedding may have been killed
+            if vectors in ("building", "failed"):
+                self.builder.nudge()  # whoever was embedding may have been killed, or what failed may be back
             vectors = "failed" if vectors == "ready" else vectors
         return Found(
             library=library,
@@ -206,6 +218,8 @@ class Desk:
             pages=pages,
             snippets=snippets,
             embedder=self.dense.name,
+            reranker=self.reranking.name if self.reranking is not None and reranked == "done" else "",
+            reranking=reranked,
         )
 
     def places(self, name: str, library_id: str = "") -> list[tuple[Library, str]]:

@@ -54,7 +54,7 @@ class EmbedWork:
             blobs = self._embed([one.text for one in waiting])
         except EmbedderUnavailable as error:
             self.failed = True
-            self.store.set("embedder failure", str(error))
+            self._record(str(error))
             return "idle"
         save(self.store, self.spec.name, [(one.hash, blob) for one, blob in zip(waiting, blobs, strict=True)])
         return "worked"
@@ -80,7 +80,7 @@ class EmbedWork:
     def _embed(self, texts: list[str]) -> list[bytes]:
         if self._embedder is None:
             self._embedder = open_embedder(self.spec, self.store.home)
-            self.store.set("embedder failure", "")
+            self._record("")
         if self.workers == 1:
             return self._embedder.embed(texts)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
@@ -90,6 +90,11 @@ class EmbedWork:
             for part, blobs in zip(parts, pool.map(self._embedder.embed, _chosen(texts, parts)), strict=True):
                 found.update(zip(part, blobs, strict=True))
         return [found[index] for index in range(len(texts))]
+
+    def _record(self, failure: str) -> None:
+        """Leave word for whoever asks why there are no vectors; nothing when all is well."""
+        self.store.set("embedder failure", failure)
+        self.store.set("embedder failed", failure and self.spec.name)
 
     def stop(self) -> None:
         """End the process that prepares the model, if it runs."""

@@ -59,11 +59,16 @@ def embedder_spec(text: str) -> EmbedderSpec | None:
         if not model:
             raise EmbedderUnavailable(f"{text!r} names no model. Write http://host:port/v1#model.")
         return EmbedderSpec(kind="endpoint", target=address.rstrip("/"), name=f"endpoint:{model}")
+    target, name = local_target(text)
+    return EmbedderSpec(kind="sentence-transformers", target=target, name=f"st:{name}")
+
+
+def local_target(text: str) -> tuple[str, str]:
+    """Return where a local model is and what it is called: a folder's name comes with a digest of its weights."""
     folder = Path(text).expanduser()
     if not folder.is_dir():
-        return EmbedderSpec(kind="sentence-transformers", target=text, name=f"st:{text}")
-    name = f"st:{folder.resolve().name}@{_weights_digest(folder)}"
-    return EmbedderSpec(kind="sentence-transformers", target=str(folder.resolve()), name=name)
+        return text, text
+    return str(folder.resolve()), f"{folder.resolve().name}@{_weights_digest(folder)}"
 
 
 def _weights_digest(folder: Path) -> str:

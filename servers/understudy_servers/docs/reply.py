@@ -27,6 +27,7 @@ VECTOR_WORDS = {
     "failed": "words only, the embedding model does not answer",
     "off": "words only",
 }
+RERANKED_WORDS = {"": "", "done": ", reranked by {}", "failed": ", not reranked: the reranker does not answer"}
 
 
 class SnippetFields(BaseModel):
@@ -46,6 +47,7 @@ class DocsFields(BaseModel):
     origin: str = Field(description="installed, locked, folder or network")
     vectors: str = Field(description="ready, building, failed or off")
     embedder: str
+    reranker: str = ""
     digest: str = Field(description="changes with the documentation")
     page: int
     more: bool
@@ -135,6 +137,7 @@ def _render(
         origin=version.source.origin,
         vectors=found.vectors,
         embedder=found.embedder,
+        reranker=found.reranker,
         digest=version.digest[:16],
         page=page,
         more=bool(rest),
@@ -149,6 +152,7 @@ def _render(
     more = f" | page={page + 1} for more" if rest else ""
     name = f"{version.title} {version.number}".strip()
     how = VECTOR_WORDS[found.vectors] + (f" ({found.embedder})" if found.vectors == "ready" else "")
+    how += RERANKED_WORDS[found.reranking].format(found.reranker)
     head = f"{name} ({version.source.origin}) | {how} | {where}{more}"
     if not taken:
         return f"{name}: nothing {'more ' if page > 1 else ''}matches this query. Try other words, or fewer.", fields

@@ -306,7 +306,7 @@ def starting(desk: Desk) -> Callable[..., Awaitable[Any]]:
     async def start(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
         answer = await call_next(ctx)
         if ctx.method in ("tools/list", "tools/call"):
-            desk.dense.start()
+            desk.start()
         return answer
 
     return start
