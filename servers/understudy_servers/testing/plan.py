@@ -19,6 +19,8 @@ class Plan:
     files: Mapping[str, str]
     tests: tuple[str, ...]
     candidate: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ()  # what tests import that is neither a test nor the candidate's
+    data: tuple[str, ...] = ()  # the other files of a project
     expected: tuple[str, ...] = ()
     framework: Framework = "plain"
     select: tuple[str, ...] | None = None
@@ -79,11 +81,17 @@ def for_workspace(
         files=files,
         tests=tuple(tests),
         candidate=tuple(own),
+        helpers=tuple(path for path in sorted(files) if _is_helper(path, workspace, candidate, tests)),
         expected=tuple(expected(files, tests, select)),
         framework=framework_of(files, tests),
         select=None if select is None else tuple(select),
         seed=seed,
     )
+
+
+def _is_helper(path: str, workspace: Workspace, candidate: Mapping[str, str], tests: Sequence[str]) -> bool:
+    trusted = path in workspace.protected or path in workspace.hidden
+    return path.endswith(".py") and path not in tests and path not in candidate and trusted
 
 
 def expected(files: Mapping[str, str], tests: Sequence[str], select: Sequence[str] | None) -> list[str]:

@@ -101,6 +101,8 @@ class Project:
             files=dict(candidate),
             tests=tuple(tests if select is None else [path for path in tests if path in files]),
             candidate=tuple(self._own_code(candidate)),
+            helpers=tuple(self._helpers(candidate)),
+            data=tuple(path for path in dict.fromkeys([*self.walk(), *candidate]) if not _among_tests(path)),
             expected=tuple(chosen) if framework == "plain" else (),
             framework=framework,
             select=None if select is None else tuple(_arguments(select, chosen) if framework == "pytest" else select),
@@ -116,6 +118,19 @@ class Project:
             path for path in paths if path.endswith(".py") and path.rpartition("/")[2] not in CONTROLS | {"setup.py"}
         ]
         return [path for path in own if not is_test_name(path) and not path.startswith(("tests/", "test/", "docs/"))]
+
+    def _helpers(self, candidate: Mapping[str, str]) -> list[str]:
+        """What tests import: `conftest.py` files and the modules in the folders of tests."""
+        paths = [path for path in dict.fromkeys([*self.walk(), *candidate]) if path.endswith(".py")]
+        return [
+            path
+            for path in paths
+            if not is_test_name(path) and (path.rpartition("/")[2] == "conftest.py" or _among_tests(path))
+        ]
+
+
+def _among_tests(path: str) -> bool:
+    return bool({"tests", "test"} & set(path.split("/")[:-1]))
 
 
 def _arguments(select: Sequence[str], chosen: Sequence[str]) -> list[str]:

@@ -1,16 +1,20 @@
 """Make a claimed pass prove itself. Costs several runs, once per solved problem; failing runs never come here."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from understudy_servers.testing import canary, split
+from understudy_servers.testing.canary import Canary
 from understudy_servers.testing.judge import Judgement, Verdict
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.raw import Raw
 
 COLD_HASH_SEED = 271_828
 SAMPLE = 40  # canaries of a project
+ROUNDS, PROJECT_ROUNDS = 4, 2  # rounds with one assertion of each test turned
+
+ORDER = "These tests pass only in the order of their files."
 
 
 @dataclass
@@ -53,41 +57,66 @@ def prove(plan: Plan, passed: Sequence[str], hidden: Plan | None, runner: Runner
 
 
 def _canaries(plan: Plan, passed: Sequence[str], runner: Runner, proof: Proof) -> None:
-    """Run the tests with every assertion turned: each test that must reach one must fail."""
-    turned = {path: canary.turn(plan.source(path), path) for path in plan.tests}
-    must_fail = {
-        name for one in turned.values() for name in one.must_fail if plan.select is None or name in plan.expected
-    }
-    if plan.root is not None:
-        must_fail = _sample(must_fail & {name.partition("[")[0] for name in passed})
-    if not must_fail:
+    """Run the tests with assertions turned, all at once and then one of each: who must reach one must fail."""
+    names = {name.partition("[")[0] for name in passed}
+    some = None if plan.root is None else _sample(names)
+    sang, tried = False, False
+    for turned in _rounds(plan, some):
+        must_fail = {name for one in turned.values() for name in one.must_fail if name in names}
+        must_fail &= set(plan.expected) if plan.select is not None and plan.expected else must_fail
+        must_fail &= must_fail if some is None else some
+        if not must_fail:
+            continue
+        tried = True
+        sang = _sings(plan, turned, must_fail, runner, proof)
+        if sang or proof.verdict is not None:
+            break
+    if sang:
+        proof.refute("tampered", "canary_passed")
+    elif not tried:
         proof.notes.append("No canary was possible: no test has an assertion that it must reach.")
-        return
-    files = {**plan.files, **{path: one.source for path, one in turned.items() if _concerns(path, must_fail)}}
+    elif proof.verdict is None:
+        proof.steps.append("canary")
+
+
+def _rounds(plan: Plan, some: Collection[str] | None) -> Iterator[dict[str, Canary]]:
+    """Yield the turned files of each round. The first turns helpers too."""
+    wanted = [path for path in plan.tests if some is None or any(name.partition("::")[0] == path for name in some)]
+    sources = {path: plan.source(path) for path in wanted}
+    helpers = {path: plan.source(path) for path in plan.helpers if path not in plan.tests}
+    checkers = {path: found for path, text in helpers.items() if (found := canary.checkers(text, path)) is not None}
+    turned = {path: canary.turn(text, path, checkers) for path, text in sources.items()}
+    yield turned | {path: Canary(canary.turn_helper(helpers[path], path), ()) for path in checkers}
+    most = max((canary.most_assertions(text, path) for path, text in sources.items()), default=0)
+    draw = canary.Draw()
+    rounds = ROUNDS if plan.root is None else PROJECT_ROUNDS
+    for number in range(min(most, rounds) if most > 1 else 0):
+        yield {path: canary.turn_one(text, path, number, draw) for path, text in sources.items()}
+
+
+def _sings(plan: Plan, turned: Mapping[str, Canary], must_fail: set[str], runner: Runner, proof: Proof) -> bool:
+    """Run one round; say whether a test passed that could not. A test that is skipped in it says nothing."""
+    files = {**plan.files, **{path: one.source for path, one in turned.items()}}
     some = plan.select if plan.root is None else tuple(sorted(must_fail))
     judgement = runner.run(replace(plan, files=files, select=some, expected=()), 0)
     if judgement.verdict == "infra_error":
         proof.refute("infra_error", judgement.reason)
-        return
-    if judgement.verdict in {"timeout", "killed"}:
+    elif judgement.verdict in {"timeout", "killed"}:
         proof.refute("flaky", f"canary_{judgement.verdict}")
-        return
-    if judgement.verdict not in {"failed", "collection_error", "incomplete", "passed"}:
+    elif judgement.verdict not in {"failed", "collection_error", "incomplete", "passed"}:
         proof.refute("tampered", f"canary_{judgement.verdict}")
-        return
+    if proof.verdict is not None:
+        return False
     report = judgement.report
     broken = {str(facts.get("id")) for facts in report.collect_errors}
-    good = {name.partition("[")[0] for name, outcome in report.outcomes.items() if outcome == "passed"}
-    bad = {name.partition("[")[0] for name, outcome in report.outcomes.items() if outcome == "failed"}
-    sang = [
-        name
-        for name in sorted(must_fail)
-        if (name in good or name not in bad) and name.partition("::")[0] not in broken
-    ]
-    if sang:
-        proof.refute("tampered", "canary_passed")
-    else:
-        proof.steps.append("canary")
+    outcomes: dict[str, set[str]] = {}
+    for name, outcome in report.outcomes.items():
+        outcomes.setdefault(name.partition("[")[0], set()).add(outcome)
+    return any(
+        "passed" in outcomes.get(name, ()) or not outcomes.get(name)
+        for name in must_fail
+        if name.partition("::")[0] not in broken
+    )
 
 
 def _sample(names: set[str]) -> set[str]:
@@ -95,30 +124,50 @@ def _sample(names: set[str]) -> set[str]:
     return set(secrets.SystemRandom().sample(sorted(names), min(len(names), SAMPLE)))
 
 
-def _concerns(path: str, names: set[str]) -> bool:
-    return any(name.partition("::")[0] == path for name in names)
-
-
 def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
-    halves = split.divide(plan)
-    if halves is not None and runner.run_split is None:
-        proof.notes.append("Tests and candidate cannot be run apart on this system.")
-    elif halves is not None and runner.run_split is not None:
-        judgement, raw = runner.run_split(halves)
-        finding = split.weigh(judgement, raw, {path: plan.source(path) for path in plan.tests})
+    sources = {path: plan.source(path) for path in (*plan.tests, *plan.helpers)}
+    run_split = runner.run_split
+    halves = None if run_split is None else split.divide(plan)
+    words = split.beyond_values(sources.values()) if halves is not None and plan.root is not None else []
+    if words:  # a project's suite is too large to be run only to hear that
+        proof.notes.append(f"split mode cannot judge these tests: the tests use {words[0]}.")
+    elif halves is not None and run_split is not None:
+        order = plan.seed + 1
+        judgement, raw = run_split(replace(halves, tests=replace(halves.tests, shuffle=order)))
+        finding = split.weigh(judgement, raw, sources, strict=plan.root is not None)
         if finding.confirms:
             proof.steps.append("split")
             return
-        if finding.refutes:
+        if finding.refutes and not _depends_on_order(plan, run_split(halves), proof):
             proof.refute("tampered", "split_disagrees", judgement)
+        if finding.refutes:
             return
         proof.notes.append(finding.why + ".")
     _cold(plan, runner, proof)
 
 
+def _depends_on_order(plan: Plan, again: tuple[Judgement, Raw], proof: Proof) -> bool:
+    """Look at a second run in the order of the files: what passes only so is no forgery, but no steady pass either."""
+    judgement, raw = again
+    if judgement.verdict != "passed" or raw.broken is not None:
+        return False
+    if plan.root is None:
+        proof.refute("flaky", "order")
+    else:
+        proof.steps.append("split")
+        proof.notes.append(ORDER)
+    return True
+
+
 def _cold(plan: Plan, runner: Runner, proof: Proof) -> None:
     """Run again in an interpreter with another hash seed, the tests in another order and other random numbers."""
     again = runner.run(replace(plan, seed=plan.seed + 1, shuffle=plan.seed + 1), COLD_HASH_SEED)
+    if again.verdict == "failed" and plan.root is not None:
+        ordered = runner.run(replace(plan, seed=plan.seed + 1), COLD_HASH_SEED)
+        if ordered.verdict == "passed":
+            first = next(iter(again.report.of("failed")), "")
+            again = ordered
+            proof.notes.append(f"{ORDER} In another one {first} failed.")
     if again.verdict == "passed":
         proof.steps.append("cold")
     elif again.verdict == "infra_error":

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - a few small files
 """No wrong solution may be accepted, whatever it does to the runner, the report or the comparison."""
 
 import inspect
@@ -10,7 +11,8 @@ import pytest
 
 from understudy_servers.testing.execute import Machine
 from understudy_servers.testing.limits import Limits
-from understudy_servers.testing.subjects import Loose
+from understudy_servers.testing.project import Project
+from understudy_servers.testing.subjects import Loose, ProjectSubject
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.workspace import BadWorkspace, Workspace, address, checked_files
 
@@ -46,6 +48,10 @@ class TestAll(unittest.TestCase):
     def test_mul(self):
         self.assertEqual(mul(3, 4), 12)
 """
+MORE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "corpus" / "more_forgeries.py"))
+FORGED: dict[str, tuple[str, Mapping[str, str]]] = MORE["FORGERIES"]
+# Wrong solutions that do in process what no step but hidden tests can tell from a right one: they hard-code the cases.
+KNOWN_CASES = frozenset({"counts_its_calls"})
 RIGHT = {"solution.py": "def add(a, b):\n    return a + b\n\ndef mul(a, b):\n    return a * b\n"}
 
 
@@ -75,6 +81,18 @@ async def verdict_of(verifier: Verifier, tests: str, candidate: Mapping[str, str
     return await verifier.verify(Request(subject=Loose(workspace(tests, hidden)), candidate=files))
 
 
+async def verdict_in_a_project(verifier: Verifier, root: Path, tests: str, candidate: Mapping[str, str]) -> Any:
+    """Lay a candidate over a project whose tests are protected."""
+    root.chmod(0o755)
+    (root / "test_solution.py").write_text(tests)
+    try:
+        files = checked_files(candidate)
+    except BadWorkspace:
+        return None
+    subject = ProjectSubject(Project.open(root, ("test_*.py",)))
+    return await verifier.verify(Request(subject=subject, candidate=files))
+
+
 @pytest.mark.parametrize("name", FORGERIES)
 async def test_a_forged_pass_is_never_accepted(verifier: Verifier, name: str) -> None:
     result = await verdict_of(verifier, PLAIN, FORGERIES[name]())
@@ -87,6 +105,41 @@ async def test_a_forged_pass_is_never_accepted(verifier: Verifier, name: str) ->
 async def test_a_forged_pass_is_never_accepted_by_other_runners(verifier: Verifier, name: str, tests: str) -> None:
     result = await verdict_of(verifier, tests, FORGERIES[name]())
     assert result is None or result.verdict not in {"passed", "infra_error"}, result
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_a_pass_forged_in_another_way_is_never_accepted(verifier: Verifier, name: str) -> None:
+    tests, candidate = FORGED[name]
+    result = await verdict_of(verifier, tests, candidate)
+    assert result is None or result.verdict not in {"passed", "infra_error"}, result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORGED)
+async def test_a_pass_forged_in_another_way_is_never_accepted_by_pytest(verifier: Verifier, name: str) -> None:
+    tests, candidate = FORGED[name]
+    result = await verdict_of(verifier, f"import pytest\n{tests}", candidate)
+    assert result is None or result.verdict not in {"passed", "infra_error"}, result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORGED.keys() - KNOWN_CASES | FORGERIES.keys())
+async def test_a_pass_is_not_forged_in_a_project(verifier: Verifier, tmp_path: Path, name: str) -> None:
+    tests, candidate = FORGED[name] if name in FORGED else (PLAIN, FORGERIES[name]())
+    result = await verdict_in_a_project(verifier, tmp_path, tests, candidate)
+    assert result is None or result.verdict not in {"passed", "infra_error"}, result
+
+
+@pytest.mark.parametrize("number", range(len(MORE["RIGHT"])))
+async def test_the_tests_of_the_forgeries_accept_the_right_solution(
+    verifier: Verifier, tmp_path: Path, number: int
+) -> None:
+    tests, solution = list(MORE["RIGHT"].items())[number]
+    result = await verdict_of(verifier, tests, {"solution.py": solution})
+    assert (result.verdict, result.proof) == ("passed", ["canary", "split"]), result
+    project = await verdict_in_a_project(verifier, tmp_path, tests, {"solution.py": solution})
+    assert project.verdict == "passed", project
+    assert project.proof in (["canary", "split"], ["canary", "cold"])
 
 
 @pytest.mark.parametrize("tests", [pytest.param(PLAIN, id="plain"), pytest.param(UNITTEST, id="unittest")])

@@ -175,7 +175,7 @@ async def test_a_project_is_tested_where_it_lies_and_changed_tests_are_named(tmp
     (tmp_path / "mine.py").write_text("def f():\n    return 1\n")
     async with Client(build_server(Settings(machine=PATIENT, root=tmp_path))) as client:
         first: Any = (await client.call_tool("run_tests", {})).structured_content
-        assert (first["verdict"], first["proof"], first["changed_tests"]) == ("passed", ["canary", "cold"], [])
+        assert (first["verdict"], first["proof"], first["changed_tests"]) == ("passed", ["canary", "split"], [])
         over = {"mine.py": "def f():\n    return 2\n"}
         laid: Any = (await client.call_tool("run_tests", {"files": over})).structured_content
         assert (laid["verdict"], laid["failures"][0]["actual"]) == ("failed", "2")

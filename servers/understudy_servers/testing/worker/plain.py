@@ -57,7 +57,9 @@ class _Session:
             items += loaded.items
         items = _selected(items, self.job["select"])
         if self.job.get("shuffle") is not None:
-            random.Random(self.job["shuffle"]).shuffle(items)
+            order = list(items)
+            random.Random(self.job["shuffle"]).shuffle(order)
+            items = order if order != items else items[::-1]  # a shuffle of a few may leave them as they were
         self.put("collected", ids=[item.id for item in items])
         for item in items:
             self._run_item(item)

@@ -17,7 +17,8 @@ def play(job: dict[str, Any], events: int, peer: int | None) -> int:
         return _become(job, events)
     put = channel(events, job.pop("mark"))
     bytecode.distrust(job["root"])
-    sys.path[:] = [*job["path"], *(entry for entry in sys.path if entry)]
+    below = [f"{job['root']}/{name}" for name in job.get("sources", ())]
+    sys.path[:] = [*job["path"], *below, *(entry for entry in sys.path if entry)]
     if job.get("role") == "candidate":
         assert peer is not None
         plain.reseed(job["seed"])
@@ -59,4 +60,4 @@ def _tell(put: Any, line: Line | None, watch: Coverage | None) -> None:
         watch.stop()
         put("watched", **watch.facts())
     if line is not None:
-        put("split", calls=line.calls, soft=list(line.soft), objects=line.objects)
+        put("split", asked=line.asked, calls=line.calls, soft=list(line.soft), objects=line.objects)

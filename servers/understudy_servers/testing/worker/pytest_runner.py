@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import random
 import re
 import sys
 import tempfile
@@ -52,8 +53,9 @@ def prepare() -> str | None:
 class Reporter:
     """A pytest plugin that writes one event for each report."""
 
-    def __init__(self, put: Put, sources: Sources) -> None:
+    def __init__(self, put: Put, sources: Sources, shuffle: int | None = None, *, by_file: bool = False) -> None:
         self.put, self.sources = put, sources
+        self.shuffle, self.by_file = shuffle, by_file
         self.described = 0
         self.compared: dict[str, str] = {}
         self.facts: dict[str, dict[str, Any]] = {}
@@ -72,6 +74,19 @@ class Reporter:
 
     def pytest_collection_finish(self, session: Any) -> None:
         self.put("collected", ids=[self._name(item.nodeid) for item in session.items])
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Shuffle the order: of single tests, in a project of whole files."""
+        if self.shuffle is None:
+            return
+        groups: dict[Any, list[Any]] = {}
+        for item in items:
+            groups.setdefault(item.path if self.by_file else item, []).append(item)
+        order = list(groups)
+        random.Random(self.shuffle).shuffle(order)
+        if order == list(groups):
+            order.reverse()  # a shuffle of a few may leave them as they were
+        items[:] = [item for key in order for item in groups[key]]
 
     def pytest_deselected(self, items: Any) -> None:
         self.put("deselected", ids=[self._name(item.nodeid) for item in items])
@@ -129,7 +144,7 @@ def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
     turbo.use_config()
     turbo.use_rewritten(job["root"])
     sources = Sources(job["root"], job["tests"], job["candidate"])
-    reporter = Reporter(put, sources)
+    reporter = Reporter(put, sources, job.get("shuffle"), by_file=bool(job.get("project")))
     cache = f"cache_dir={os.environ['TMPDIR']}/pytest_cache"  # the project is read-only
     arguments = ["-o", cache, "--rootdir", job["root"], "--color=no", "--tb=no", "-qq", "--no-header", "--no-summary"]
     if job.get("ignore_config"):

@@ -30,7 +30,7 @@ class Line:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.calls = 0
+        self.asked = self.calls = 0
         self.soft: dict[str, None] = {}
         self.objects = 0
         self._remotes: dict[int, Any] = {}
@@ -38,6 +38,7 @@ class Line:
 
     def ask(self, op: str, handle: int = 0, *arguments: Any, named: dict[str, Any] | None = None, **more: Any) -> Any:
         """Ask for one thing and return it, serving callbacks meanwhile."""
+        self.asked += 1
         args = [self.out(item) for item in arguments]
         extra = {name: self.out(item) for name, item in (named or {}).items()}
         reply = self._exchange({"op": op, "handle": handle, "args": args, "named": extra, **more})
@@ -98,7 +99,7 @@ class Line:
         handle = data["handle"]
         if handle not in self._remotes:
             made = self._exception_class(data) if "bases" in data else Remote(self, handle, str(data.get("type", "")))
-            self.objects += not (data.get("calls") or data.get("type") == "module")
+            self.objects += not (data.get("calls") or data.get("type") == "module" or "bases" in data)
             self._remotes[handle] = made
         return self._remotes[handle]
 
