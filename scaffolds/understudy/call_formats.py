@@ -3,25 +3,15 @@
 One function per family. None decides whether a call is meant or valid: `rescue` does, which knows the tools.
 """
 
-import ast
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
-from typing import Any, NamedTuple
+from typing import Any
 
+from understudy.found import Found
 from understudy.loose_json import Unreadable, read
-
-
-class Found(NamedTuple):
-    """A call as it stands in a text."""
-
-    start: int
-    end: int
-    name: str
-    arguments: str | Mapping[str, Any]
-    """Raw text of one JSON object, or values that were written apart, perhaps as texts."""
-
+from understudy.python_calls import python_calls
 
 Format = Callable[[str, bool], Iterator[Found]]
 
@@ -31,6 +21,14 @@ UNREADABLE = "\0"
 
 NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
 GIVEN = ("arguments", "parameters", "args", "params", "input", "action_input", "tool_input", "kwargs", "tool_args")
+WRAPPERS = ("tool_calls", "tool_call", "tool_use", "function_call", "function_calls", "calls", "tools")
+_KEYS = {re.sub("_", "", key): key for key in (*NAMES, *GIVEN, *WRAPPERS)} | {
+    "functionargs": "args",
+    "functionarguments": "arguments",
+    "functionparameters": "parameters",
+    "toolarguments": "arguments",
+    "toolparameters": "parameters",
+}
 _NAME = r"[\w.:/-]+"
 
 
@@ -66,17 +64,19 @@ def _named(value: Any) -> Iterator[tuple[str, str | Mapping[str, Any]]]:
 
 
 def _named_object(value: dict[str, Any]) -> Iterator[tuple[str, str | Mapping[str, Any]]]:
-    for wrapper in ("tool_calls", "tool_call", "function_call", "calls", "tools"):
+    value = {_KEYS.get(_folded(key), key): given for key, given in value.items()}
+    for wrapper in WRAPPERS:
         if isinstance(value.get(wrapper), list | dict):
             yield from _named(value[wrapper])
             return
-    if isinstance(value.get("function"), dict) and "arguments" not in value:
-        yield from _named(value["function"])
+    inner = next((value[key] for key in ("function", "action", "tool") if isinstance(value.get(key), dict)), None)
+    if inner is not None and "arguments" not in value:
+        yield from _named(inner)
         return
     name = next((value[key] for key in NAMES if isinstance(value.get(key), str)), None)
     key = next((key for key in GIVEN if key in value), None)
     if name is not None and key is not None:
-        given = value[key]
+        given = unlisted(value[key])
         if isinstance(given, str | dict):
             yield name, given
         elif given is None:
@@ -88,6 +88,34 @@ def _named_object(value: dict[str, Any]) -> Iterator[tuple[str, str | Mapping[st
         (only, given), *_ = value.items()
         if isinstance(given, dict):
             yield only, given  # {"add": {"x": 1}}
+
+
+def unlisted(given: Any) -> Any:
+    """Arguments that stand in a list: one object, or one for each of them with its name and value."""
+    if not isinstance(given, list) or not given or not all(isinstance(item, dict) for item in given):
+        return given
+    if all(set(item) == {"name", "value"} and isinstance(item["name"], str) for item in given):
+        named = {item["name"]: item["value"] for item in given}
+        return named if len(named) == len(given) else given
+    return given[0] if len(given) == 1 else given
+
+
+def _folded(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
+
+
+def quoted_calls(text: str, whole: bool) -> Iterator[Found]:
+    """A whole text that is JSON in a JSON string."""
+    stripped = text.strip()
+    if re.match(r'[{\[]\s*\\"', stripped) and not re.search(r'(?<!\\)"', stripped):
+        stripped = f'"{stripped}"'  # only its quotes are left out
+    if not stripped.startswith(('"{', '"[')):
+        return
+    try:
+        inner = json.loads(stripped)
+    except ValueError:
+        return
+    yield from (item._replace(start=0, end=len(text)) for item in json_calls(inner, whole))
 
 
 def xml_parameters(text: str, whole: bool) -> Iterator[Found]:
@@ -149,34 +177,53 @@ def key_values(text: str, whole: bool) -> Iterator[Found]:
         yield Found(match.start(), end, match["name"], given if sure else UNREADABLE)
 
 
+def lone_names(text: str, whole: bool) -> Iterator[Found]:
+    """`<tool_call>now</tool_call>`: a tool that wants nothing (GLM)."""
+    for match in re.finditer(rf"<tool_call>\s*(?P<name>{_NAME})\s*</tool_call>", text):
+        yield Found(match.start(), match.end(), match["name"], "")
+
+
 def marked_json(text: str, whole: bool) -> Iterator[Found]:
     """A name and JSON behind marks: DeepSeek, Kimi, Mistral, Functionary, gpt-oss, ReAct, and Qwen's `name {…}`."""
+    taken: set[int] = set()
     for pattern in _MARKED:
         for match in pattern.finditer(text):
+            if match.end() in taken:
+                continue  # two labels may fit one call
             try:
                 found = read(text, match.end(), whole=whole)
             except Unreadable:
                 continue
             if isinstance(found.value, dict):
+                taken.add(match.end())
                 closing = _CLOSERS.match(text, found.end)
                 end = closing.end() if closing else found.end
                 yield Found(match.start(), end, match["name"], text[match.end() : found.end])
 
 
+_SEPARATOR = r"<[|｜]tool▁sep[|｜]>"
 _FENCE = r"\s*(?:```(?:json)?\s*)?(?=\{)"
 _GIVEN = "(?:arguments|parameters|input)"
 _TOOL = "(?:name|tool|tool_name|function)"
 _LABEL = r"[ \t]*\n\s{0,4}(?:\W{0,4}(?:Arg\w*|Parameters|Input)\W{0,4}:)?\W{0,4}?"
+_AROUND = r"[ \t*_`#-]{0,8}"
+_LABELED = (
+    rf"^{_AROUND}(?i:Action|Tool|Function|Name)[ \t]?\d*[*_ ]{{0,3}}:[*_` \t]{{0,8}}(?P<name>{_NAME})"
+    rf"[`*_]{{0,3}}[ \t]*\n{_AROUND}(?i:(?:(?:Action|Tool|Function)[ _]?)?(?:Input|Arguments|Args|Parameters))"
+    r"[ \t]?\d*[*_ ]{0,3}:[*_]{0,3}"
+)
 _MARKED = tuple(
-    re.compile(pattern + _FENCE, re.DOTALL)
+    re.compile(pattern + _FENCE, re.DOTALL | re.MULTILINE)
     for pattern in (
-        rf"<｜tool▁call▁begin｜>\s*(?:function\s*<｜tool▁sep｜>)?\s*(?P<name>{_NAME})\s*(?:<｜tool▁sep｜>)?",
+        rf"<[|｜]tool▁call▁begin[|｜]>\s*(?:function\s*{_SEPARATOR})?\s*(?P<name>{_NAME})\s*(?:{_SEPARATOR})?",
         rf"<\|tool_call_begin\|>\s*(?P<name>{_NAME})\s*<\|tool_call_argument_begin\|>",
         rf"\[TOOL_CALLS\]\s*(?P<name>{_NAME})\s*(?:\[CALL_ID\]\w+)?\s*(?:\[ARGS\])?",
         rf">>>\s*(?P<name>{_NAME})\s*\n",
         rf"to=(?P<name>{_NAME})[^{{]{{0,80}}?<\|message\|>",
         rf"<tool_call>\s*(?P<name>{_NAME})\s*(?:\n|:|=)?",
-        rf"Action\s*:\s*`?(?P<name>{_NAME})`?[ \t]*\n\s*(?:Action[ _]?Input|Arguments|Input)\s*:",
+        _LABELED,
+        rf"^[ \t]*Action[ \t]*\d*[ \t]*:[ \t]*(?P<name>{_NAME})[ \t]*\[",
+        rf"\A[\s`]*(?:(?:javascript|typescript|js|ts)\s+)?(?:await\s+)?(?P<name>{_NAME})\(",
         rf"(?:^|\n)\W{{0,6}}(?:Tool|Function)(?:[ _]?(?:call|name))?\W{{0,4}}:\W{{0,4}}(?P<name>{_NAME})`?{_LABEL}",
         rf"\b(?:[Cc]all|[Uu]s)(?:e|ing)? (?:the )?(?:tool|function):? `?(?P<name>{_NAME})`? with (?:the )?{_GIVEN}:?",
         rf"\bto=(?P<name>{_NAME})[ \t]*(?:json|code)?",
@@ -184,79 +231,9 @@ _MARKED = tuple(
     )
 )
 _CLOSERS = re.compile(
-    r"\s*(?:```)?\s*(?:<｜tool▁call▁end｜>|<\|tool_call_end\|>|<\|call\|>|<\|end\|>|"
+    r"\s*(?:```)?\s*(?:<[|｜]tool▁call▁end[|｜]>|<\|tool_call_end\|>|<\|call\|>|<\|end\|>|"
     r"</tool_call>|</function>|</(?:arguments|parameters|args|input|tool_input)>)?"
 )
-
-
-def python_calls(text: str, whole: bool) -> Iterator[Found]:
-    """`[add(x=1), now()]` (Llama 4, LFM2, OLMo 3) and `print(default_api.add(x=1))` in a tool_code fence (Gemma)."""
-    for pattern in _PYTHONIC:
-        for match in pattern.finditer(text):
-            calls = list(_python(match["code"].strip()))
-            if calls:
-                yield from (Found(match.start(), match.end(), name, given) for name, given in calls)
-
-
-_PYTHONIC = (
-    re.compile(r"```(?:tool_code|tool_call|tool_calls|function_call)\s*\n(?P<code>.*?)(?:```|\Z)", re.DOTALL),
-    re.compile(r"<\|tool_call_start\|>(?P<code>.*?)(?:<\|tool_call_end\|>|\Z)", re.DOTALL),
-    re.compile(r"<function_calls>(?P<code>[^<]*?)(?:</function_calls>|\Z)", re.DOTALL),
-    re.compile(r"<tool_code>(?P<code>.*?)(?:</tool_code>|\Z)", re.DOTALL),
-    re.compile(r"<tool_call>(?P<code>[^<{]*?)(?:</tool_call>|\Z)", re.DOTALL),
-    re.compile(r"<\|python_tag\|>(?P<code>.*?)(?:<\|e\w+_id\|>|\Z)", re.DOTALL),
-    re.compile(r"^[ \t]*Action[ \t]*:[ \t]*(?P<code>[\w.]+\(.*\))[ \t]*$", re.MULTILINE),
-    re.compile(r"\A[\s`]*(?:(?:python|py)\s+)?(?P<code>\[.*\]|(?!print\b)[\w.]+\(.*\))[\s`]*\Z", re.DOTALL),
-)
-
-
-def _python(code: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    calls: list[tuple[str, dict[str, Any]]] = []
-    for statement in body:
-        if not isinstance(statement, ast.Expr):
-            return
-        node = statement.value
-        for item in node.elts if isinstance(node, ast.List | ast.Tuple) else [node]:
-            call = _python_call(item)
-            if call is None:
-                return
-            calls.append(call)
-    yield from calls
-
-
-def _python_call(node: ast.expr) -> tuple[str, dict[str, Any]] | None:
-    if not isinstance(node, ast.Call):
-        return None
-    name = ast.unparse(node.func)
-    if name == "print" and len(node.args) == 1 and not node.keywords:
-        return _python_call(node.args[0])
-    name = name.removesuffix(".call")  # <|python_tag|>add.call(x=1)
-    try:
-        given: dict[str, Any] = {}
-        for number, argument in enumerate(node.args):
-            given[f"${number}"] = _literal(argument)  # by position; `rescue` knows the parameters
-        for keyword in node.keywords:
-            if keyword.arg is None or keyword.arg in given:
-                return None
-            given[keyword.arg] = _literal(keyword.value)
-        json.dumps(given)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return name, given
-
-
-def _literal(node: ast.expr) -> Any:
-    class Words(ast.NodeTransformer):
-        def visit_Name(self, name: ast.Name) -> ast.expr:
-            words = {"true": True, "false": False, "null": None}
-            return ast.copy_location(ast.Constant(words[name.id]), name) if name.id in words else name
-
-    value = ast.literal_eval(Words().visit(node))
-    return list(value) if isinstance(value, tuple | set) else value
 
 
 def tags_by_name(text: str, whole: bool) -> Iterator[Found]:
@@ -267,13 +244,17 @@ def tags_by_name(text: str, whole: bool) -> Iterator[Found]:
         if not match:
             return
         stop = text.find(f"</{match[1]}>", match.end())
-        given = _tagged(text[match.end() : stop]) if stop >= 0 else None
+        given = _inside(text[match.end() : stop]) if stop >= 0 and match[1] not in WRAPPERS else None
         at = match.end() if given is None else stop
         if given is not None:
             yield Found(match.start(), stop + len(match[1]) + 3, match[1], given)
 
 
 _TAG = re.compile(r"<(\w+)>")
+
+
+def _inside(body: str) -> str | dict[str, str] | None:
+    return body.strip() if body.lstrip().startswith("{") else _tagged(body)
 
 
 def _tagged(body: str) -> dict[str, str] | None:
@@ -305,6 +286,14 @@ def _quoted(match: re.Match[str]) -> str:
     return json.dumps(match[1] if match[1] is not None else match[2], ensure_ascii=False)
 
 
+def tagged_arguments(text: str) -> dict[str, Any] | None:
+    """Arguments that stand in tags alone, without the call around them; None where there are none."""
+    if text.startswith("<arg_key>"):
+        found = next(key_values(f"<tool_call>x{text}</tool_call>", True), None)
+        return dict(found.arguments) if found is not None and isinstance(found.arguments, dict) else None
+    return _parameters(text) if re.match(r"<(?:parameter|param|arg)[ =]", text) else None
+
+
 def escaped_tags(text: str, whole: bool) -> Iterator[Found]:
     """Any of these with its angle brackets written as entities."""
     if "&lt;" in text and "<" not in text:
@@ -330,8 +319,10 @@ FORMATS: tuple[Format, ...] = (
     xml_parameters,
     key_values,
     gemma_calls,
+    lone_names,
     marked_json,
     python_calls,
+    quoted_calls,
     json_calls,
     tags_by_name,
     escaped_tags,

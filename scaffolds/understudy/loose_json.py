@@ -14,7 +14,7 @@ from typing import Any
 DEEPEST = 64
 LONGEST = 1_000_000  # characters
 
-_SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_SPACE = re.compile(r"(?:\s|\\(?=\r?\n)|//[^\n]*|#[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _CODES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _WORD = re.compile(r"[A-Za-z]+")
@@ -146,7 +146,7 @@ class _Reader:
             at = _skip(self.text, at)
             if self.text[at : at + 2] == "=>":
                 at += 1
-            if at >= len(self.text) or self.text[at] not in ":=>":
+            if at >= len(self.text) or self.text[at] not in ":：=>":
                 raise Unreadable(f"no value for the key {key!r}")
             value, at = self.value(at + 1, depth + 1)
             if key in made and made[key] != value:
@@ -240,7 +240,7 @@ class _Reader:
 
     def _past_commas(self, at: int) -> int:
         at = _skip(self.text, at)
-        while at < len(self.text) and self.text[at] in ",;":
+        while at < len(self.text) and self.text[at] in ",;，；":
             at = _skip(self.text, at + 1)
         return at
 
@@ -255,7 +255,7 @@ class _Reader:
     def _after_item(self, at: int, closer: str) -> int:
         """Check that an item is followed by something that can follow it: a comma may be missing, sense may not."""
         after = _skip(self.text, at)
-        if after >= len(self.text) or self.text[after] in ",;" or self.text[after] == closer:
+        if after >= len(self.text) or self.text[after] in ",;，；" or self.text[after] == closer:
             return after
         if self.text[after] in '"{[' and after > at:  # a comma forgotten at the end of a line
             return after

@@ -12,28 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from understudy.call_formats import FORMATS, GIVEN, NAMES, Found
+from understudy.call_formats import FORMATS, GIVEN, NAMES, tagged_arguments, unlisted
+from understudy.call_marks import has_broken_rest, is_marked, is_talk, without_marks
+from understudy.found import Found
 from understudy.loose_json import Unreadable, loads, read
 from understudy.models.reasoning import part
 from understudy.problem import Tool, ToolCall
+from understudy.python_calls import python_source
 
 LONGEST = 100_000  # characters of a text that is searched
 MOST = 64  # calls
-SENTENCE = 400  # characters in front of a call that say whether it is meant
-
-_TAGS = re.compile(
-    r"</?(?:tools?|name|args|arguments|tool_calls?|function_calls?|[\w-]+:tool_call|TOOLCALL|tool_code|function|invoke|｜DSML｜[\w]+)>|"
-    r"<[|｜][\w▁| ]*[|｜]>|<\|?/?\|?tool_call\|?>|\[/?(?:TOOL_CALLS|TOOL_CALL|ARGS|AVAILABLE_TOOLS)\]|functools|"
-    r"```(?:json|tool_code|tool_calls?|xml|python)?|</s>|<\|eot_id\|>|<\|im_end\|>|&[lg]t;|"
-    r"</tool_call$|^[ \t]*(?:Thought:.*|Action(?: Input)?:.*|Observation:.*)$",
-    re.MULTILINE,
-)
-_TALK = re.compile(
-    r"\b(?:for example|for instance|e\.g\.|an example|example:|such as|like this|would (?:call|look|be)|"
-    r"could (?:call|use)|you (?:can|could|would|should)|if you|the format|the schema|do not|don't|never|instead of|"
-    r"hypothetical|not (?:call|use)|sample)\b[^.!?\n]*[:.,]?\s*$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +63,11 @@ def rescue(
         if len(found) > MOST or not _meant(text, found, tools):
             return Rescued(text=text)
         made_calls = [_made(item, tools, complete) for item in found]
-        if any(call is None for call in made_calls) or _broken_rest(text, found):
-            return None if _is_marked(text) else Rescued(text=text)
+        if any(call is None for call in made_calls) or has_broken_rest(text, [item[:2] for item in found]):
+            return None if is_marked(text) else Rescued(text=text)
         numbered = tuple(replace(call, id=f"call_{n}") for n, call in enumerate(made_calls) if call is not None)
         return Rescued(calls=numbered, text=_without(text, found), mended=True)
-    return None if _is_marked(text) else Rescued(text=text)
+    return None if is_marked(text) else Rescued(text=text)
 
 
 def mended_call(call: ToolCall, tools: Sequence[Tool], *, complete: bool = True) -> ToolCall | None:
@@ -109,7 +97,7 @@ def read_arguments(raw: str | Mapping[str, Any], tool: Tool, *, complete: bool =
             return None
     else:
         value = dict(raw)
-    value = _placed(_opened(value, tool), tool)
+    value = _spelled(_placed(_opened(value, tool), tool), tool)
     if value is None or not _belongs(value, tool):
         return None
     return {key: _typed(item, _schema(tool, key)) for key, item in value.items()}
@@ -142,7 +130,9 @@ def structure(text: str, schema: Mapping[str, Any] | None = None, *, complete: b
 
 def match_tool(name: str, tools: Sequence[Tool]) -> Tool | None:
     """The tool that a name means: itself, in another spelling, or behind a prefix; None when none or several fit."""
-    name = re.split(r"<\||｜|\s|\(", name.strip().strip("`\"'"), maxsplit=1)[0]  # gpt-oss: add<|channel|>commentary
+    name = name.rpartition(" to=")[2]  # gpt-oss: assistant<|channel|>commentary to=functions.add
+    name = re.sub(r"\A<(?:function=)?|>\Z", "", name.strip().strip("`\"'"))  # <function=add>
+    name = re.split(r"<\||｜|\s|\(", name, maxsplit=1)[0]  # gpt-oss: add<|channel|>commentary
     exact = [tool for tool in tools if tool.name == name]
     if exact:
         return exact[0]
@@ -179,21 +169,45 @@ def _split_name(call: ToolCall, complete: bool) -> tuple[str, str]:
 
 
 def _object(raw: str, tool: Tool, complete: bool) -> dict[str, Any] | None:
-    text = raw.strip().lstrip("\ufeff")
+    text = part(raw).text.strip().lstrip("\ufeff")
+    tagged = tagged_arguments(text) if complete else None
+    if tagged is not None:
+        return tagged
     fence = re.fullmatch(r"```(?:\w+)?\s*\n?(.*?)\n?\s*```", text, re.DOTALL)
     text = (fence[1] if fence else text).strip()
     text = re.sub(r"^(?:arguments|parameters|args|input|json)\s*[:=]\s*(?=\{)", "", text, flags=re.IGNORECASE)
     if "&quot;" in text and '"' not in text:
         text = text.replace("&quot;", '"').replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
+    text = re.sub(r"\Ab(?=['\"]\{)", "", text)  # Python's bytes
     text = re.sub(r"\s*(?:<\|[\w ]*\|>|</[\w:]+>)+\s*$", "", text)
+    text = _braced(text, tool, complete)
     value: Any = _several(text, complete) if text.startswith("{") else loads(text, whole=complete)
     for _ in range(3):  # JSON inside a JSON string, as deep as models have been seen to go
         if not isinstance(value, str):
             break
         value = loads(value, whole=complete)
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        value = value[0]
+    value = unlisted(value)
     return value if isinstance(value, dict) else None
+
+
+def _braced(text: str, tool: Tool, complete: bool) -> str:
+    """Arguments that were written without their braces: as keywords of Python, as JSON, or as lines."""
+    if not complete or not text or text[0] in "{[":
+        return text
+    call = re.fullmatch(r"(?P<name>[\w.-]+)\((?P<given>.*)\)", text, re.DOTALL)
+    if call is not None and match_tool(call["name"], (tool,)) is None:
+        return text
+    given = call["given"] if call is not None else text
+    if re.match(r"[A-Za-z_]\w*\s*=[^=]", given):
+        read_calls = list(python_source(f"f({given})"))
+        return json.dumps(read_calls[0][1], ensure_ascii=False) if len(read_calls) == 1 else text
+    if re.match(r"[\"']\w+[\"']\s*:", given):
+        return "{" + given + "}"
+    lines = [re.fullmatch(r"\s*(\w+):[ \t]+([^\"'{\[\s].*?)\s*", line) for line in given.splitlines()]
+    named = {line[1]: line[2] for line in lines if line is not None}
+    if lines and len(named) == len(lines) and set(named) <= set(_properties(tool)):
+        return json.dumps(named, ensure_ascii=False)
+    return text
 
 
 def _several(text: str, complete: bool) -> Any:
@@ -240,6 +254,21 @@ def _placed(value: dict[str, Any] | None, tool: Tool) -> dict[str, Any] | None:
     if isinstance(given, dict) and given and set(given) <= set(_properties(tool)):
         return given  # add({"x": 1})
     return {required[0]: given} if len(value) == 1 and len(required) == 1 else None
+
+
+def _spelled(value: dict[str, Any] | None, tool: Tool) -> dict[str, Any] | None:
+    """Give keys the spelling of the tool's own, where one parameter alone can be meant: `filePath` for `file_path`."""
+    properties = _properties(tool)
+    if value is None or all(key in properties for key in value):
+        return value
+    made: dict[str, Any] = {}
+    for key, given in value.items():
+        fits = [name for name in properties if _plain(name) == _plain(key)]
+        own = key if key in properties or len(fits) != 1 else fits[0]
+        if own in made or (own != key and own in value):
+            return value
+        made[own] = given
+    return made
 
 
 def _belongs(value: Mapping[str, Any], tool: Tool) -> bool:
@@ -289,57 +318,22 @@ def _unquoted(text: str, kinds: Sequence[Any]) -> Any:
 
 
 def _outermost(found: Any) -> list[Found]:
-    """Calls in the order of the text, without those that stand inside another one."""
+    """Calls in the order of the text, without those that stand inside another one, or that were found twice."""
     kept: list[Found] = []
     for item in sorted(found, key=lambda item: (item.start, -item.end)):
-        if not any(other.start <= item.start and item.end <= other.end and other[:2] != item[:2] for other in kept):
+        if not any(item.start < other.end and other[:2] != item[:2] for other in kept):
             kept.append(item)
     return kept
 
 
 def _meant(text: str, found: Sequence[Found], tools: Sequence[Tool]) -> bool:
     """Whether calls are made here, not talked about: marked as calls, or the last thing that the text says."""
-    if _is_marked(text):
+    if is_marked(text):
         return True
-    if _talks(text[: found[0].start]):
+    if is_talk(text[: found[0].start]):
         return False
-    behind = _TAGS.sub("", text[found[-1].end :]).strip(" \n\t`]}),.;")
+    behind = without_marks(text[found[-1].end :]).strip(" \n\t`]}),.;")
     return not behind and all(_complete(item, tools) for item in found)
-
-
-def _broken_rest(text: str, found: Sequence[Found]) -> bool:
-    """Whether a call mark is left beside the calls that were found, with something behind it that was not read."""
-    at = 0
-    for item in (*found, Found(len(text), len(text), "", "")):
-        gap = text[at : item.start] if at <= item.start else ""
-        mark = _MARKS.search(gap)
-        if mark and re.search(r"[{(=]", _TAGS.sub("", gap[mark.start() :])):
-            return True
-        at = max(at, item.end)
-    return False
-
-
-def _is_marked(text: str) -> bool:
-    """Whether the text uses a mark that models use for nothing but calls."""
-    return bool(_MARKS.search(text)) and not _talks(text[: _first_mark(text)])
-
-
-def _talks(before: str) -> bool:
-    """Whether the sentence in front of a call says that it is only talked about."""
-    return bool(_TALK.search(_TAGS.sub("", before[-SENTENCE:])))
-
-
-def _first_mark(text: str) -> int:
-    found = _MARKS.search(text)
-    return found.start() if found else len(text)
-
-
-_MARKS = re.compile(
-    r"(?<!`)(?:<tool_call|<\|tool_call|<｜tool▁call|<function=|<invoke |<\w+:tool_call>|\[TOOL_CALLS?\]|"
-    r"<\|python_tag\|>|<TOOLCALL>|<\|channel\|>commentary to=|<start_function_call>|<｜DSML｜|<\|START_ACTION\|>|"
-    r"<function_calls?>|<\|action_start\|>|<\|tools_prefix\|>|functools\[|^>>>\s*\w+\n|```tool_c|&lt;tool_call)",
-    re.MULTILINE,
-)
 
 
 def _complete(item: Found, tools: Sequence[Tool]) -> bool:
@@ -370,7 +364,7 @@ def _without(text: str, found: Sequence[Found]) -> str:
         kept.append(text[at : max(item.start, at)])
         at = max(at, item.end)
     kept.append(text[at:])
-    return _TAGS.sub("", "".join(kept)).strip().strip("[]{},;").strip()
+    return without_marks("".join(kept)).strip().strip("[]{},;").strip()
 
 
 def _is_same(raw: str, value: Any) -> bool:

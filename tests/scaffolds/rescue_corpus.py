@@ -5,6 +5,8 @@ Each row: its name (family or thread it was seen in, and what is wrong), the com
 The wording and values are our own; the shapes are those of the models' chat templates, parsers and bug reports.
 """
 
+import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from understudy.problem import Tool, ToolCall
@@ -43,7 +45,7 @@ O = '{"name": "weather", "arguments": {"city": "Oslo"}}'  # noqa: E741 (two citi
 R3 = '{"name": "weather", "arguments": {"city": "Rome", "days": 3}}'
 
 
-def _native(name: str, arguments: str, complete: bool = True) -> dict[str, Any]:
+def native(name: str, arguments: str, complete: bool = True) -> dict[str, Any]:
     return {"text": "", "calls": (ToolCall(name=name, arguments=arguments, id="c1"),), "complete": complete}
 
 
@@ -348,80 +350,80 @@ BARE = [
 ]
 
 NATIVE = [
-    Shape("native: trailing comma", expected=ROME, **_native("weather", '{"city": "Rome",}')),
-    Shape("native: single quotes", expected=ROME, **_native("weather", "{'city': 'Rome'}")),
-    Shape("native: the brace is missing", expected=ROME3, **_native("weather", '{"city": "Rome", "days": 3')),
-    Shape("native: a brace too many", expected=ROME, **_native("weather", '{"city": "Rome"}}')),
-    Shape("native: fenced", expected=ROME, **_native("weather", '```json\n{"city": "Rome"}\n```')),
-    Shape("native: JSON in a string", expected=ROME, **_native("weather", '"{\\"city\\": \\"Rome\\"}"')),
+    Shape("native: trailing comma", expected=ROME, **native("weather", '{"city": "Rome",}')),
+    Shape("native: single quotes", expected=ROME, **native("weather", "{'city': 'Rome'}")),
+    Shape("native: the brace is missing", expected=ROME3, **native("weather", '{"city": "Rome", "days": 3')),
+    Shape("native: a brace too many", expected=ROME, **native("weather", '{"city": "Rome"}}')),
+    Shape("native: fenced", expected=ROME, **native("weather", '```json\n{"city": "Rome"}\n```')),
+    Shape("native: JSON in a string", expected=ROME, **native("weather", '"{\\"city\\": \\"Rome\\"}"')),
     Shape(
         "native: JSON in a string in a string",
         expected=ROME,
-        **_native("weather", '"\\"{\\\\\\"city\\\\\\": \\\\\\"Rome\\\\\\"}\\""'),
+        **native("weather", '"\\"{\\\\\\"city\\\\\\": \\\\\\"Rome\\\\\\"}\\""'),
     ),
-    Shape("native: in a list", expected=ROME, **_native("weather", '[{"city": "Rome"}]')),
+    Shape("native: in a list", expected=ROME, **native("weather", '[{"city": "Rome"}]')),
     Shape(
-        "native: twice the same (openrouter)", expected=ROME, **_native("weather", '{"city": "Rome"}{"city": "Rome"}')
+        "native: twice the same (openrouter)", expected=ROME, **native("weather", '{"city": "Rome"}{"city": "Rome"}')
     ),
-    Shape("native: an empty object before the real one", expected=ROME, **_native("weather", '{}{"city": "Rome"}')),
-    Shape("native: in an envelope", expected=ROME, **_native("weather", '{"arguments": {"city": "Rome"}}')),
-    Shape("native: the whole call in the arguments", expected=ROME, **_native("weather", R)),
+    Shape("native: an empty object before the real one", expected=ROME, **native("weather", '{}{"city": "Rome"}')),
+    Shape("native: in an envelope", expected=ROME, **native("weather", '{"arguments": {"city": "Rome"}}')),
+    Shape("native: the whole call in the arguments", expected=ROME, **native("weather", R)),
     Shape(
-        "native: in the schema's own envelope", expected=ROME, **_native("weather", '{"properties": {"city": "Rome"}}')
+        "native: in the schema's own envelope", expected=ROME, **native("weather", '{"properties": {"city": "Rome"}}')
     ),
-    Shape("native: a label before it", expected=ROME, **_native("weather", 'arguments: {"city": "Rome"}')),
-    Shape("native: a mark behind it", expected=ROME, **_native("weather", '{"city": "Rome"}<|im_end|>')),
-    Shape("native: a tag behind it", expected=ROME, **_native("weather", '{"city": "Rome"}</tool_call>')),
-    Shape("native: entities", expected=ROME, **_native("weather", "{&quot;city&quot;: &quot;Rome&quot;}")),
-    Shape("native: keys without quotes", expected=ROME3, **_native("weather", "{city: 'Rome', days: 3}")),
-    Shape("native: numbers as texts", expected=ROME3, **_native("weather", '{"city": "Rome", "days": "3"}')),
+    Shape("native: a label before it", expected=ROME, **native("weather", 'arguments: {"city": "Rome"}')),
+    Shape("native: a mark behind it", expected=ROME, **native("weather", '{"city": "Rome"}<|im_end|>')),
+    Shape("native: a tag behind it", expected=ROME, **native("weather", '{"city": "Rome"}</tool_call>')),
+    Shape("native: entities", expected=ROME, **native("weather", "{&quot;city&quot;: &quot;Rome&quot;}")),
+    Shape("native: keys without quotes", expected=ROME3, **native("weather", "{city: 'Rome', days: 3}")),
+    Shape("native: numbers as texts", expected=ROME3, **native("weather", '{"city": "Rome", "days": "3"}')),
     Shape(
         "native: a boolean as a text",
         expected=(("weather", {"city": "Rome", "metric": False}),),
-        **_native("weather", '{"city": "Rome", "metric": "false"}'),
+        **native("weather", '{"city": "Rome", "metric": "false"}'),
     ),
     Shape(
         "native: a list as a text",
         expected=(("search", {"query": "x", "tags": ["a"]}),),
-        **_native("search", '{"query": "x", "tags": "[\\"a\\"]"}'),
+        **native("search", '{"query": "x", "tags": "[\\"a\\"]"}'),
     ),
     Shape(
         "native: an object as a text",
         expected=(("book", {"passenger": {"age": 4}}),),
-        **_native("book", '{"passenger": "{\\"age\\": 4}"}'),
+        **native("book", '{"passenger": "{\\"age\\": 4}"}'),
     ),
-    Shape("native: a whole number as a float", expected=ROME3, **_native("weather", '{"city": "Rome", "days": 3.0}')),
-    Shape("native: nothing, for a tool that wants nothing", expected=(("now", {}),), **_native("now", "")),
-    Shape("native: null, for a tool that wants nothing", expected=(("now", {}),), **_native("now", "null")),
+    Shape("native: a whole number as a float", expected=ROME3, **native("weather", '{"city": "Rome", "days": 3.0}')),
+    Shape("native: nothing, for a tool that wants nothing", expected=(("now", {}),), **native("now", "")),
+    Shape("native: null, for a tool that wants nothing", expected=(("now", {}),), **native("now", "null")),
     Shape(
         "native: gpt-oss leaks its channel into the name",
         expected=ROME,
-        **_native("weather<|channel|>commentary", '{"city": "Rome"}'),
+        **native("weather<|channel|>commentary", '{"city": "Rome"}'),
     ),
-    Shape("native: a namespace in the name", expected=ROME, **_native("functions.weather", '{"city": "Rome"}')),
-    Shape("native: a server in the name", expected=ROME, **_native("mcp__local__weather", '{"city": "Rome"}')),
-    Shape("native: a number behind the name", expected=ROME, **_native("functions.weather:0", '{"city": "Rome"}')),
-    Shape("native: spaces around the name", expected=ROME, **_native(" weather ", '{"city": "Rome"}')),
-    Shape("native: the call as the name", expected=ROME, **_native(R, "")),
-    Shape("native: the arguments in the name", expected=ROME, **_native('weather({"city": "Rome"})', "{}")),
-    Shape("native: no name, the call in the arguments", expected=ROME, **_native("", R)),
+    Shape("native: a namespace in the name", expected=ROME, **native("functions.weather", '{"city": "Rome"}')),
+    Shape("native: a server in the name", expected=ROME, **native("mcp__local__weather", '{"city": "Rome"}')),
+    Shape("native: a number behind the name", expected=ROME, **native("functions.weather:0", '{"city": "Rome"}')),
+    Shape("native: spaces around the name", expected=ROME, **native(" weather ", '{"city": "Rome"}')),
+    Shape("native: the call as the name", expected=ROME, **native(R, "")),
+    Shape("native: the arguments in the name", expected=ROME, **native('weather({"city": "Rome"})', "{}")),
+    Shape("native: no name, the call in the arguments", expected=ROME, **native("", R)),
     Shape(
         "native: a line break in a text",
         expected=(("write_file", {"path": "a", "content": "x\ny"}),),
-        **_native("write_file", '{"path": "a", "content": "x\ny"}'),
+        **native("write_file", '{"path": "a", "content": "x\ny"}'),
     ),
     Shape(
         "native: a backslash that is no escape",
         expected=(("search", {"query": "\\d+"}),),
-        **_native("search", '{"query": "\\d+"}'),
+        **native("search", '{"query": "\\d+"}'),
     ),
     Shape(
         "native: Python's words",
         expected=(("weather", {"city": "Rome", "metric": True}),),
-        **_native("weather", '{"city": "Rome", "metric": True}'),
+        **native("weather", '{"city": "Rome", "metric": True}'),
     ),
-    Shape("native: an arrow for a colon", expected=ROME, **_native("weather", '{"city" => "Rome"}')),
-    Shape("native: byte order mark", expected=ROME, **_native("weather", '\ufeff{"city": "Rome"}')),
+    Shape("native: an arrow for a colon", expected=ROME, **native("weather", '{"city" => "Rome"}')),
+    Shape("native: byte order mark", expected=ROME, **native("weather", '\ufeff{"city": "Rome"}')),
 ]
 
 # Written down after the reader was, to see what it had not been made for: it read 12 of these and 3 it still does not.
@@ -481,27 +483,25 @@ LOST = [
         None,
         complete=False,
     ),
-    Shape("native: cut in a text", expected=None, **_native("write_file", '{"path": "a", "content": "half a fi')),
+    Shape("native: cut in a text", expected=None, **native("write_file", '{"path": "a", "content": "half a fi')),
     Shape(
         "native: cut by the token limit",
         expected=None,
-        **_native("weather", '{"city": "Rome", "days": 1', complete=False),
+        **native("weather", '{"city": "Rome", "days": 1', complete=False),
     ),
-    Shape("native: nothing, for a tool that wants something", expected=None, **_native("weather", "")),
-    Shape("native: an unknown tool", expected=None, **_native("delete_everything", '{"path": "/"}')),
-    Shape("native: two objects that differ", expected=None, **_native("weather", '{"city": "Rome"}{"city": "Oslo"}')),
-    Shape(
-        "native: a key that says two things", expected=None, **_native("weather", '{"city": "Rome", "city": "Oslo"}')
-    ),
-    Shape("native: a key that is no parameter", expected=None, **_native("weather", '{"town": "Rome"}')),
+    Shape("native: nothing, for a tool that wants something", expected=None, **native("weather", "")),
+    Shape("native: an unknown tool", expected=None, **native("delete_everything", '{"path": "/"}')),
+    Shape("native: two objects that differ", expected=None, **native("weather", '{"city": "Rome"}{"city": "Oslo"}')),
+    Shape("native: a key that says two things", expected=None, **native("weather", '{"city": "Rome", "city": "Oslo"}')),
+    Shape("native: a key that is no parameter", expected=None, **native("weather", '{"town": "Rome"}')),
     Shape(
         "native: backslashes that may be escapes",
         expected=None,
-        **_native("write_file", '{"path": "C:\\dir\\new", "content": "x"}'),
+        **native("write_file", '{"path": "C:\\dir\\new", "content": "x"}'),
     ),
-    Shape("native: prose", expected=None, **_native("weather", "the weather in Rome, please")),
-    Shape("native: by position, several parameters", expected=None, **_native("write_file", '["a", "b"]')),
-    Shape("native: NaN", expected=None, **_native("book", '{"passenger": {}, "price": NaN}')),
+    Shape("native: prose", expected=None, **native("weather", "the weather in Rome, please")),
+    Shape("native: by position, several parameters", expected=None, **native("write_file", '["a", "b"]')),
+    Shape("native: NaN", expected=None, **native("book", '{"passenger": {}, "price": NaN}')),
     Shape("tags around prose", "<tool_call>check the weather in Rome</tool_call>", None),
     Shape(
         "one of two calls is broken",
@@ -552,3 +552,24 @@ TALK = [
     Shape("JSON with the key of a tool", '{"now": {"time": "12:00"}}', ()),
 ]
 """No call is made here."""
+
+
+def _held_out() -> list[tuple[Shape, bool]]:
+    """Shapes that were written down in rounds, each before the reader had seen any of them, and whether it reads
+    them now. What the first run over each round found is in docs/results."""
+    rows = map(json.loads, Path(__file__).with_suffix("").with_name("rescue_held_out.jsonl").read_text().splitlines())
+    return [(_shape(row), row.get("read", True)) for row in rows]
+
+
+def _shape(row: dict[str, Any]) -> Shape:
+    given = native(row["call"], row["arguments"]) if "call" in row else {"text": row["text"]}
+    expected = None if row["expected"] is None else tuple((name, dict(values)) for name, values in row["expected"])
+    return Shape(name=row["name"], expected=expected, **given)
+
+
+_HELD_OUT = _held_out()
+MEANT += [shape for shape, is_read in _HELD_OUT if is_read and shape.expected]
+LOST += [shape for shape, is_read in _HELD_OUT if is_read and shape.expected is None]
+TALK += [shape for shape, is_read in _HELD_OUT if is_read and shape.expected == ()]
+UNREAD = [shape for shape, is_read in _HELD_OUT if not is_read]
+"""Calls that a person would read and the reader leaves alone."""

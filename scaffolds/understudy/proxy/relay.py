@@ -18,7 +18,7 @@ from understudy.proxy.asked import Asked
 from understudy.repair import Repair
 
 _SUSPECT = re.compile(
-    r"[<>{\[(`|]|&lt;|\b(?:tools?|functions?|actions?|call\w*|arguments|input|invoke|thoughts?:|observation|to=)",
+    r"[<>{\[(`|]|&lt;|\b(?:tools?|functions?|actions?|call\w*|arguments|input|invoke|thoughts?\s*\d*:|observation|name\s*:|to=)",
     re.IGNORECASE,
 )
 

@@ -182,7 +182,11 @@ async def test_responses_are_heard_while_the_model_still_writes_too() -> None:
     assert "".join(deltas) == whole["output"][0]["content"][0]["text"] == "one\ntwo\nthree"
 
 
-@pytest.mark.parametrize("shape", [shape for shape in MEANT if not shape.calls], ids=lambda shape: shape.name)
+# Thinking whose opening tag the server's template wrote cannot be told from an answer before its end.
+RELAYED = [shape for shape in MEANT if not shape.calls and ("</think>" not in shape.text or "<think>" in shape.text)]
+
+
+@pytest.mark.parametrize("shape", RELAYED, ids=lambda shape: shape.name)
 async def test_no_word_of_any_collected_call_is_passed_on_as_text(shape: Shape) -> None:
     told: list[str] = []
     text = f"First I look that up.\n\n{shape.text}"
