@@ -169,12 +169,18 @@ def key_values(text: str, whole: bool) -> Iterator[Found]:
     """`<tool_call>add <arg_key>x</arg_key><arg_value>1</arg_value></tool_call>` (GLM 4.5 and later)."""
     opening = re.compile(rf"(?:<tool_call>\s*)?(?<![\w.:/-])(?P<name>{_NAME})\s*(?=<arg_key>)")
     for match, body, end in _sections(text, opening, r"</tool_call>"):
-        pairs = re.findall(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", body, re.DOTALL)
-        rest = re.sub(r"<arg_key>.*?</arg_key>\s*<arg_value>.*?</arg_value>", "", body, flags=re.DOTALL).strip()
+        if body.count("<arg_key>") != body.count("</arg_value>"):  # also keeps the search below linear
+            yield Found(match.start(), end, match["name"], UNREADABLE)
+            continue
+        pairs = _PAIR.findall(body)
+        rest = _PAIR.sub("", body).strip()
         given = {key.strip(): _value_text(value) for key, value in pairs}
         closed = whole or end > match.end() + len(body)
         sure = pairs and not rest and closed and len(given) == len(pairs)
         yield Found(match.start(), end, match["name"], given if sure else UNREADABLE)
+
+
+_PAIR = re.compile(r"<arg_key>([^<]*)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
 
 
 def lone_names(text: str, whole: bool) -> Iterator[Found]:
