@@ -24,11 +24,12 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--benchmark", required=True, help="Name that the report gives it; arms of one name are paired by item.")
 @click.option(
     "--arm", "arms", multiple=True, required=True, metavar="KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE]",
-    help="KIND is L, S, C, CS or control; PATH is .csv, .tsv, .json, .jsonl (gzipped or not) or .eval. Repeatable.",
+    help="KIND is L, S, C, CS or control; PATH is .csv, .tsv, .json, .jsonl, .eval or a folder. Repeatable.",
 )  # fmt: skip
 @click.option("--total", "totals", multiple=True, metavar="LABEL=TOTAL", help="Published total: 85.7%, 0.857, 437/500.")
 @click.option("--oracle", "oracles", multiple=True, metavar="LABEL", help="Chosen with the hidden grade: a bound.")
-@click.option("--id", "identifier", default="id", show_default=True, help="Column of the item.")
+@click.option("--id", "identifier", help="Column of the item; a.b reaches into an object. [default: a usual name]")
+@click.option("--items", type=click.Path(dir_okay=False, path_type=Path), help="File with the ids of all items.")
 @click.option("--cluster", help="Column of what items share.")
 @click.option("--epoch", help="Column of the repetition.")
 @click.option("--category", help="Column of the category.")
@@ -43,7 +44,8 @@ def import_outcomes(
     arms: Sequence[str],
     totals: Sequence[str],
     oracles: Sequence[str],
-    identifier: str,
+    identifier: str | None,
+    items: Path | None,
     scale: float,
     **columns: str | None,
 ) -> None:
@@ -51,7 +53,7 @@ def import_outcomes(
 
     Missing items are missing. A published total must be what the items add up to.
     """
-    names = Names(id=identifier, scale=scale, **columns)
+    names = Names(id=identifier, items=items, scale=scale, **columns)
     sources = _labelled([parse_source(text) for text in arms], totals, oracles)
     imported = [read_source(source, names) for source in sources]
     for arm in imported:

@@ -4,22 +4,22 @@ What is not there is missing and never wrong. Where a published total is given, 
 that was made with the hidden grade is labelled as an oracle bound. Cost is unpriced unless a column says it.
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
 from understudy_harness.arms import Kind
-from understudy_harness.benchmarks.data import file_hash, read_records, read_text
+from understudy_harness.benchmarks.data import file_hash, read_text
 from understudy_harness.errors import HarnessError, SettingsError
 from understudy_harness.journal import Damage, secrets_of
 from understudy_harness.ledger import LEDGER, Ledger, Row, Spend, read_ledger, short_hash
+from understudy_harness.published import AIDER, IDS, SCORES, Table, column_of, look_up, read_table
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _MISSING = frozenset(("", "na", "n/a", "nan", "none", "null", "-", "?"))
@@ -27,7 +27,6 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "pass", "passed", "right", "correct", "c", "resolved", "success"), 1.0),
     **dict.fromkeys(("false", "no", "fail", "failed", "wrong", "incorrect", "i", "unresolved", "failure"), 0.0),
 }
-_LONGEST_FIELD = 1 << 24  # characters; published files carry whole transcripts in a column, and 131072 is the default
 _ARM = re.compile(r"(?P<name>[^=]+)=(?P<path>[^#?]+)(?:#(?P<column>[^?]+))?(?:\?(?P<where>[^=]+)=(?P<value>.*))?")
 
 
@@ -57,7 +56,9 @@ class Source:
 class Names:
     """What columns are called in CSV and JSON lines."""
 
-    id: str = "id"
+    id: str | None = None
+    """None is the one that has a usual name; so is the score's."""
+    score: str | None = None
     cluster: str | None = None
     epoch: str | None = None
     category: str | None = None
@@ -67,6 +68,8 @@ class Names:
     output_tokens: str | None = None
     scale: float = 1.0
     """A score is divided by this: 100 for percent, 50 for passes of 50 runs."""
+    items: Path | None = None
+    """A file with the ids of all items, where outcomes do not name them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,19 +134,23 @@ def read_source(source: Source, names: Names) -> Imported:
         BenchmarkError: The file cannot be read.
         TotalsDiffer: The items do not add up to the published total.
     """
+    table = Table(rows=())
     if source.path.suffix == ".eval":
         # Inspect is an extra of 300 MB; only its own logs need it.
         from understudy_harness.inspect import read_outcomes  # noqa: PLC0415
 
         outcomes = list(read_outcomes(source.path, source.column))
     else:
-        outcomes = list(_read_table(source, names))
-    if not outcomes:
+        table = read_table(source.path)
+        outcomes = list(_read_table(source, table, names))
+    if not outcomes and table.others is None:
         raise SettingsError(f"{source.path} holds no outcome for the arm {source.label!r}. Check column and condition.")
     _each_once(source, outcomes)
+    _complete(source, table, outcomes, names)
     imported = Imported(source=source, outcomes=outcomes)
-    if source.total is not None:
-        _check_total(imported, source.total)
+    total = source.total or (table.total if source.where is None else None)
+    if total is not None:
+        _check_total(imported, total)
     return imported
 
 
@@ -166,16 +173,20 @@ def write_arms(folder: Path, benchmark: str, arms: Sequence[Imported], *, comman
     return written
 
 
-def _read_table(source: Source, names: Names) -> Iterator[Outcome]:
-    column = source.column or "score"
-    for line, fields in _lines(source.path):
+def _read_table(source: Source, table: Table, names: Names) -> Iterator[Outcome]:
+    rows = iter(table.rows)
+    first = next(rows, None)
+    if first is None:
+        return
+    names = _named(source, table, first[1], names)
+    for line, fields in chain((first,), rows):
         if source.where is not None and str(_field(source, line, fields, source.where[0])) != source.where[1]:
             continue
         place = f"{source.path}:{line}"
         epoch = _number(fields, names.epoch, place)
         yield Outcome(
-            sample=str(_field(source, line, fields, names.id)),
-            score=_score(_field(source, line, fields, column), names.scale, place),
+            sample=_identity(_field(source, line, fields, str(names.id)), place),
+            score=_score(_field(source, line, fields, str(names.score)), names.scale, place),
             epoch=int(epoch) if epoch is not None else 0,
             cluster=str(_field(source, line, fields, names.cluster)) if names.cluster else "",
             category=str(_field(source, line, fields, names.category)) if names.category else "",
@@ -186,26 +197,72 @@ def _read_table(source: Source, names: Names) -> Iterator[Outcome]:
         )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if path.suffix in (".csv", ".tsv"):
-        text = read_text(path)
-        csv.field_size_limit(_LONGEST_FIELD)
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",")
-        try:
-            for fields in reader:
-                yield reader.line_num, fields
-        except csv.Error as error:
-            raise SettingsError(f"{path}:{reader.line_num}: this is not CSV that can be read ({error}).") from None
-    else:
-        for record in read_records(path):
-            yield record.line, record.fields
+def _named(source: Source, table: Table, fields: Mapping[str, Any], names: Names) -> Names:
+    """Settle which columns are read: those that were named, else those that the shape is known by."""
+    try:
+        identifier = column_of(table, fields, names.id, IDS, "item")
+        score = column_of(table, fields, source.column, SCORES, "score")
+    except SettingsError as error:
+        raise SettingsError(f"{source.path}: {error}") from None
+    also = {name: column for name, column in table.also.items() if column in fields}
+    return replace(
+        names,
+        id=identifier,
+        score=score,
+        epoch=names.epoch or table.epoch,
+        usd=names.usd or also.get("usd"),
+        seconds=names.seconds or also.get("seconds"),
+        input_tokens=names.input_tokens or also.get("input_tokens"),
+        output_tokens=names.output_tokens or also.get("output_tokens"),
+    )
+
+
+def _complete(source: Source, table: Table, outcomes: list[Outcome], names: Names) -> None:
+    """Hold the outcomes against all items that there are, and add those that the file does not name."""
+    if names.items is None:
+        if table.others is not None:
+            word = "failures" if table.others else "solved items"
+            raise SettingsError(
+                f"{source.path} names its {word} alone, so nobody can tell how many items there are. Give a file with "
+                "all of them: --items FILE, one id per line, or JSON lines or CSV with an id."
+            )
+        return
+    every = _items(names.items)
+    strange = next((outcome.sample for outcome in outcomes if outcome.sample not in every), None)
+    if strange is not None:
+        raise SettingsError(f"{source.path} has the item {strange!r}, which is not in {names.items}.")
+    found = {outcome.sample for outcome in outcomes}
+    outcomes.extend(Outcome(sample=name, score=table.others) for name in every if name not in found)
+
+
+def _items(path: Path) -> dict[str, None]:
+    """All items of a benchmark, in their order."""
+    if path.suffix not in (".csv", ".tsv", ".json", ".jsonl", ".gz"):
+        return dict.fromkeys(line.strip() for line in read_text(path).split("\n") if line.strip())
+    table = read_table(path)
+    every: dict[str, None] = {}
+    for line, fields in table.rows:
+        every[_identity(fields.get(column_of(table, fields, None, IDS, "item")), f"{path}:{line}")] = None
+    return every
 
 
 def _field(source: Source, line: int, fields: Mapping[str, Any], name: str) -> Any:
-    if name not in fields:
-        known = ", ".join(str(one) for one in fields if one is not None)
-        raise SettingsError(f"{source.path}:{line}: there is no column {name!r} (there are: {known}).")
-    return fields[name]
+    try:
+        return look_up(fields, name)
+    except KeyError:
+        known = ", ".join(str(one) for one in fields)
+        raise SettingsError(f"{source.path}:{line}: there is no column {name!r} (there are: {known}).") from None
+
+
+def _identity(value: Any, place: str) -> str:
+    """An id as text: 7 and "7" are the same item."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise SettingsError(
+            f"{place}: the item's id is {value!r}, neither a text nor a whole number. Name it with --id."
+        )
+    return str(value).strip()
 
 
 def _score(value: Any, scale: float, place: str) -> float | None:
@@ -215,6 +272,8 @@ def _score(value: Any, scale: float, place: str) -> float | None:
         return float(value)
     if isinstance(value, str) and value.strip().lower() in _WORDS:
         return _WORDS[value.strip().lower()]
+    if isinstance(value, str) and value.strip().endswith("%"):
+        value, scale = value.strip()[:-1], 100.0
     try:
         score = float(value) / scale
     except (TypeError, ValueError):
@@ -325,7 +384,7 @@ def _known_benchmark(folder: Path, name: str) -> dict[str, Any] | None:
 
 def _described(arm: Imported, benchmark: str) -> dict[str, Any]:
     source = arm.source
-    digest = file_hash(source.path)
+    digest = _digest(source.path)
     model = next((outcome.model for outcome in arm.outcomes if outcome.model), "") or source.column or source.path.stem
     identity = [source.kind, source.label, benchmark, digest, source.column, source.where]
     return {
@@ -347,6 +406,13 @@ def _described(arm: Imported, benchmark: str) -> dict[str, Any]:
         },
         "oracle_bound": source.oracle,
     }
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of all of Aider's results in a folder."""
+    if not path.is_dir():
+        return file_hash(path)
+    return short_hash(sorted((file.relative_to(path).as_posix(), file_hash(file)) for file in path.rglob(AIDER)))
 
 
 def _row(described: Mapping[str, Any], benchmark: str, outcome: Outcome) -> Row:

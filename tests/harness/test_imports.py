@@ -121,7 +121,15 @@ def test_json_lines_of_many_models_are_chosen_by_a_condition_and_repeated_by_a_c
         pytest.param(
             "id,score\na,1\n", "L={path}#passed", ":2: there is no column 'passed' (there are: id, score)", id="column"
         ),
-        pytest.param("item,score\na,1\n", "L={path}", "there is no column 'id'", id="no id"),
+        pytest.param("name,score\na,1\n", "L={path}", "column of the item is not clear: name it with --id", id="no id"),
+        pytest.param(
+            "task_id,doc_id,score\na,1,1\n", "L={path}", "of the item could be task_id or doc_id", id="two ids"
+        ),
+        pytest.param("id,a,b\nx,1,0\n", "L={path}", "column of the score is not clear: name it with #", id="no score"),
+        pytest.param("id,passed,acc\nx,1,0\n", "L={path}", "of the score could be passed or acc", id="two scores"),
+        pytest.param("id,score\n,1\n", "L={path}", "the item's id is '', neither a text nor", id="an empty id"),
+        pytest.param("id,score\na,1,2\n", "L={path}", "has another number of fields", id="a ragged line"),
+        pytest.param("id,score\na\n", "L={path}", "has another number of fields", id="a short line"),
         pytest.param("id,score\na,maybe\n", "L={path}", "the score 'maybe' is neither", id="a word"),
         pytest.param("id,score\na,85\n", "L={path}", "outside 0 to 1. Give --scale", id="percent without scale"),
         pytest.param("id,score\na,1\na,0\n", "L={path}", "item 'a' stands twice", id="twice"),
