@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from understudy_servers.docs.embedding import EmbedderUnavailable
@@ -38,7 +40,12 @@ class ModelProcess:
             text=True,
             encoding="utf-8",
         )
-        self.ask(None)  # answered when the model is loaded
+        self.close = weakref.finalize(self, _end, self._process)  # at the latest when nobody holds this any more
+        try:
+            self.ask(None)  # answered when the model is loaded
+        except EmbedderUnavailable:
+            self.close()
+            raise
 
     def ask(self, request: Any) -> Any:
         """Send a request and return the answer.
@@ -64,16 +71,14 @@ class ModelProcess:
             raise EmbedderUnavailable(str(answer["error"]))
         return answer["answer"]
 
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    continue  # what was still to be written has no reader any more
-        self._process.wait()
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what was still to be written has no reader any more
+                stream.close()
+    process.wait()
 
 
 class TorchEmbedder:

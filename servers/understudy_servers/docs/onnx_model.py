@@ -64,7 +64,6 @@ def quantize(
     # the docs extra; imported only while a model is made
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         made = Path(scratch, "model")
         made.mkdir()

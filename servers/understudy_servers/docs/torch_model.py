@@ -50,14 +50,16 @@ def _sentence_transformers() -> Any:
 
 
 def _loaded(kind: str, target: str) -> Any:
+    absent = EmbedderUnavailable(
+        f"No sentence-transformers model was found at {target!r}. Give a folder that holds one; nothing is downloaded."
+    )
+    if os.path.isabs(target) and not os.path.isdir(target):
+        raise absent  # known without seconds of imports
     library = _sentence_transformers()
     try:
         return getattr(library, kind)(target, device="cpu", local_files_only=True)
     except (OSError, ValueError) as error:
-        raise EmbedderUnavailable(
-            f"No sentence-transformers model was found at {target!r}. Give a folder that holds one; "
-            "nothing is downloaded."
-        ) from error
+        raise absent from error
 
 
 class SentenceModel:
@@ -99,7 +101,8 @@ def prepare_model(target: str, folder: Path) -> float:
     source = target or bundled()
     original = SentenceModel(source)
     expected = list(zip(PROBES, original.embed(PROBES), strict=True))
-    with tempfile.TemporaryDirectory() as scratch:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # beside it, so that it can be moved there whole
         float_model = Path(scratch, "float.onnx")
         try:
             shape = write_graph(Path(source), float_model)
