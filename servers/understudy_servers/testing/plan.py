@@ -69,29 +69,21 @@ def for_workspace(
         BadTests: a test file of the workspace is not Python.
     """
     files = workspace.with_candidate(candidate)
+    helpers = workspace.helpers()
     tests = workspace.tests(hidden=hidden)
     if hidden:
         files |= {path: text for path, text in workspace.files.items() if path in workspace.hidden}
-    own = [
-        path
-        for path in sorted(files)
-        if path not in workspace.protected and path not in workspace.hidden and path not in tests
-    ]
+    own = [path for path in sorted(files) if path not in {*workspace.protected, *workspace.hidden, *tests, *helpers}]
     return Plan(
         files=files,
         tests=tuple(tests),
         candidate=tuple(own),
-        helpers=tuple(path for path in sorted(files) if _is_helper(path, workspace, candidate, tests)),
+        helpers=tuple(path for path in sorted(files) if path.endswith(".py") and path not in {*own, *tests}),
         expected=tuple(expected(files, tests, select)),
         framework=framework_of(files, tests),
         select=None if select is None else tuple(select),
         seed=seed,
     )
-
-
-def _is_helper(path: str, workspace: Workspace, candidate: Mapping[str, str], tests: Sequence[str]) -> bool:
-    trusted = path in workspace.protected or path in workspace.hidden
-    return path.endswith(".py") and path not in tests and path not in candidate and trusted
 
 
 def expected(files: Mapping[str, str], tests: Sequence[str], select: Sequence[str] | None) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from understudy_servers.testing.expected import expected_ids
 from understudy_servers.testing.plan import Framework, Plan, selects
-from understudy_servers.testing.workspace import CONTROLS, is_test_name
+from understudy_servers.testing.workspace import COMPILED, CONTROLS, is_test_name, shadow, takes_over
 
 SKIPPED = frozenset({"node_modules", "__pycache__", "build", "dist", "site-packages", "venv", "env", "target"})
+STEERING = CONTROLS - {"pyproject.toml"}  # of that only the part about pytest
 MAX_FILES = 20_000
 MAX_SOURCE = 1 << 20
 
@@ -66,11 +67,9 @@ class Project:
     def settings(self) -> dict[str, Any]:
         """What pyproject.toml says about pytest; empty where it says nothing or cannot be read."""
         try:
-            text = (self.root / "pyproject.toml").read_text(encoding="utf-8")
-            table = tomllib.loads(text).get("tool", {}).get("pytest", {})
-        except (OSError, ValueError, AttributeError):
+            return _settings((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return {}
-        return dict(table.get("ini_options", table)) if isinstance(table, dict) else {}
 
     def hashes(self) -> dict[str, str]:
         """The hashes of everything that decides a verdict: tests, test settings, and what the user protects."""
@@ -81,7 +80,29 @@ class Project:
         return is_test_name(path) or name in CONTROLS or self.is_protected(path)
 
     def is_protected(self, path: str) -> bool:
+        """Whether no candidate may change a file: it matches a pattern, or it steers the tests that do."""
+        if self.protected and path.rpartition("/")[2] in STEERING:
+            return True
         return any(fnmatch(path, pattern) or path.startswith(f"{pattern.rstrip('/')}/") for pattern in self.protected)
+
+    def replaced(self, candidate: Mapping[str, str]) -> list[str]:
+        """The files of a candidate that decide a verdict: tests, what steers them, and what they import beside them."""
+        return [path for path in candidate if self._decides(path) or _among_tests(path)]
+
+    def taken_over(self, candidate: Mapping[str, str]) -> str | None:
+        """A new file that stands in for a library or, where tests are protected, for one of them or its settings."""
+        new = [path for path in candidate if not (self.root / path).exists() and not self._has_top(path)]
+        taker = next((path for path in new if path.rpartition("/")[2] not in CONTROLS and takes_over(path, {})), None)
+        if taker is not None or not self.protected:
+            return taker
+        if "pyproject.toml" in candidate and _settings(candidate["pyproject.toml"]) != self.settings():
+            return "pyproject.toml"
+        guarded = [path for path in self.walk() if self.is_protected(path)]
+        return shadow(candidate, guarded, [path for path in guarded if is_test_name(path)])
+
+    def _has_top(self, path: str) -> bool:
+        """Whether the project already has the package that a file belongs to."""
+        return "/" in path and (self.root / path.partition("/")[0]).is_dir() and not path.endswith(COMPILED)
 
     def changed(self) -> list[str]:
         """The tests and settings that are not as they were when the server started."""
@@ -127,6 +148,14 @@ class Project:
             for path in paths
             if not is_test_name(path) and (path.rpartition("/")[2] == "conftest.py" or _among_tests(path))
         ]
+
+
+def _settings(text: str) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("pytest", {})
+    except (ValueError, AttributeError):
+        return {}
+    return dict(table.get("ini_options", table)) if isinstance(table, dict) else {}
 
 
 def _among_tests(path: str) -> bool:

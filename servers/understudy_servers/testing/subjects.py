@@ -34,8 +34,8 @@ class Subject(Protocol):
     def hidden(self, candidate: Candidate, framework: Framework) -> Plan | None:
         """Plan a run of the hidden tests, or None where there are none."""
 
-    def changed_tests(self) -> list[str]:
-        """Test files and settings that are not as they were at the start."""
+    def changed_tests(self, candidate: Candidate) -> list[str]:
+        """Test files and settings that are not as they were at the start, or that the candidate replaces."""
 
     def foreign(self) -> Foreign | None:
         """The framework of another language that runs these tests, or None for Python."""
@@ -64,8 +64,10 @@ class Loose:
         guarded = self.workspace.protected | self.workspace.hidden
         if touched := sorted(guarded & candidate.keys()):
             return f"protected_path:{touched[0]}"
-        taker = next((path for path in candidate if takes_over(path, self.workspace.files)), None)
-        taker = taker or shadow(candidate, guarded, self.workspace.tests()) or self._clash(candidate)
+        helpers = self.workspace.helpers()  # a candidate's copy of one is left aside, so it takes nothing over
+        own = {path: text for path, text in candidate.items() if path not in helpers}
+        taker = next((path for path, text in own.items() if takes_over(path, self.workspace.files, text)), None)
+        taker = taker or shadow(own, guarded | {*helpers}, self.workspace.tests()) or self._clash(candidate)
         return f"takes_over:{taker}" if taker else None
 
     def _clash(self, candidate: Candidate) -> str | None:
@@ -82,7 +84,7 @@ class Loose:
             return None
         return for_workspace(self.workspace, candidate, hidden=True, seed=seed_of(self.id, candidate))
 
-    def changed_tests(self) -> list[str]:
+    def changed_tests(self, candidate: Candidate) -> list[str]:
         return []
 
     def affected(self) -> list[str] | None:
@@ -119,6 +121,8 @@ class ProjectSubject:
             return f"protected_path:{touched[0]}"
         if outside := next((path for path in candidate if not holds(self.project.root, path)), None):
             return f"leaves_project:{outside}"
+        if taker := self.project.taken_over(candidate):
+            return f"takes_over:{taker}"
         changed = next((path for path in self.project.changed() if self.project.is_protected(path)), None)
         return f"protected_files_changed:{changed}" if changed else None
 
@@ -131,8 +135,8 @@ class ProjectSubject:
         files = {**candidate, **self.unseen}
         return self.project.plan(files, framework, list(self.unseen), seed_of(self.id, candidate))
 
-    def changed_tests(self) -> list[str]:
-        return self.project.changed()
+    def changed_tests(self, candidate: Candidate) -> list[str]:
+        return sorted({*self.project.changed(), *self.project.replaced(candidate)})
 
     def affected(self) -> list[str] | None:
         """Test files that changed, or that name a module that changed, since the last call."""

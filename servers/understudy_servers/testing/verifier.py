@@ -262,7 +262,7 @@ class Verifier:
     def _stamped(self, result: Result, request: Request) -> Result:
         result.isolation = self.executor.isolation.word
         result.workspace = request.subject.id
-        result.changed_tests = request.subject.changed_tests()
+        result.changed_tests = request.subject.changed_tests(request.candidate)
         return result
 
     def status(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import re
 import sys
 import time
 import unicodedata
@@ -17,6 +18,13 @@ MAX_BYTES = 16 << 20
 MAX_ENTRIES = 8_000  # files and folders together
 MAX_NAME = 255  # bytes of a file name, on every usual file system
 CONTROLS = frozenset({"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
+COMPILED = (".pth", ".pyc", ".pyo", ".so", ".pyd")  # files that Python would load without anyone having read them
+# Libraries that tests use to generate values or to compare them: whoever stands in for one decides what is equal.
+LIBRARIES = frozenset(
+    {"hypothesis", "numpy", "pandas", "scipy", "mock", "parameterized", "ddt", "dirty_equals", "freezegun", "faker"}
+    | {"torch", "polars", "pytest_asyncio", "anyio", "trio", "attr", "attrs", "pydantic", "exceptiongroup", "packaging"}
+)
+HELPERS = re.compile(r"test(helpers?|support|utils?|lib|tools?|ing)|helpers?")
 RUNNERS = frozenset(
     {"pytest", "_pytest", "pluggy", "iniconfig", "py", "sitecustomize", "usercustomize", "understudy_servers"}
 )
@@ -50,8 +58,23 @@ class Workspace:
         guarded = self.hidden if hidden else self.protected
         return named or [path for path in pool if path in guarded and _asserts(self.files[path])]
 
+    def helpers(self) -> list[str]:
+        """What the tests import to check with: the trusted copy is used, whatever a candidate sends under that name."""
+        tests = {*self.tests(), *self.tests(hidden=True)}
+        return [path for path in sorted(self.files) if path not in tests and _is_helper(path, self.files[path])]
+
     def with_candidate(self, candidate: Mapping[str, str]) -> dict[str, str]:
-        return {**self.visible, **candidate}
+        return {**self.visible, **{path: text for path, text in candidate.items() if path not in self.helpers()}}
+
+
+def _is_helper(path: str, text: str) -> bool:
+    """A module in a folder of tests, or one with the name of a helper that asserts."""
+    place = PurePosixPath(path)
+    if place.suffix != ".py":
+        return False
+    return bool({"tests", "test"} & set(place.parts[:-1])) or (
+        HELPERS.fullmatch(place.stem) is not None and _asserts(text)
+    )
 
 
 def folders_of(paths: Iterable[str]) -> set[str]:
@@ -97,13 +120,18 @@ def is_test_name(path: str) -> bool:
     return any(fnmatch(PurePosixPath(path).name, pattern) for pattern in TEST_PATTERNS)
 
 
-def takes_over(path: str, known: Mapping[str, str]) -> bool:
+def takes_over(path: str, known: Mapping[str, str], text: str = "") -> bool:
     """Say whether a candidate's file would configure the test run or stand in for a library, unasked."""
-    parts = PurePosixPath(path).parts
+    parts = PurePosixPath(_folded(path)).parts
+    if parts[-1] == "pyproject.toml" and path in known:
+        return "pytest" in text + known[path] and text != known[path]
+    if parts[-1] in CONTROLS:
+        return known.get(path) != text
     if path in known:
         return False
-    name = parts[0].removesuffix(".py")
-    return parts[-1] in CONTROLS or parts[-1].endswith(".pth") or name in sys.stdlib_module_names | RUNNERS
+    name = parts[0].partition(".")[0]
+    compiled = parts[-1].endswith(COMPILED) and "__pycache__" not in parts  # what lies there is never read
+    return compiled or name in sys.stdlib_module_names | RUNNERS | LIBRARIES
 
 
 def _asserts(text: str) -> bool:
