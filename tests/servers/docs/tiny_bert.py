@@ -120,3 +120,18 @@ def _norm(weights: dict[str, Any], name: str, state: Any) -> Any:
     centered = state - state.mean(-1, keepdims=True)
     scaled = centered / np.sqrt((centered**2).mean(-1, keepdims=True) + EPSILON)
     return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def tiny_cross_encoder(folder: Path) -> None:
+    """Write a cross-encoder of the same size, which reads a question and a text together and gives one number."""
+    weights = {f"bert.{name}": value for name, value in tiny_bert(folder, seed=3).items()}
+    chance = np.random.default_rng(4)
+    for name, shape in (("bert.pooler.dense", (WIDTH, WIDTH)), ("classifier", (1, WIDTH))):
+        weights[f"{name}.weight"] = chance.standard_normal(shape).astype(np.float32)
+        weights[f"{name}.bias"] = np.zeros(shape[0], np.float32)
+    safetensors.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    labels = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    _write(folder / "config.json", {**config, "architectures": ["BertForSequenceClassification"], **labels})
+    for leftover in ("modules.json", "sentence_bert_config.json", "1_Pooling/config.json"):
+        (folder / leftover).unlink()
