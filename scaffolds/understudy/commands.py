@@ -154,7 +154,7 @@ def solve(task: tuple[str, ...], **given: Any) -> None:
     if given["jsonl"]:
         _in_bulk(common, task, given)
     elif given["project"] or given["tests"]:
-        _on_project(common, " ".join(task) or "Make the tests pass.", given)
+        _on_project(common, " ".join(task) or "Make the tests pass.", {**given, "task": task})
     else:
         _question(common, " ".join(task), given)
 
@@ -229,6 +229,9 @@ def _question(common: Common, text: str, given: Mapping[str, Any]) -> None:
 def _on_project(common: Common, task: str, given: Mapping[str, Any]) -> None:
     if not given["tests"]:
         raise click.UsageError("Which tests shall pass? Add --tests GLOB, such as --tests 'tests/test_*.py'.")
+    expanded = next((word for word in given["task"] if len(given["task"]) > 1 and Path(word).is_file()), None)
+    if expanded:
+        raise click.UsageError(f"{expanded!r} is a file and no task. Quote the pattern, so that the shell leaves it.")
     run = ProjectRun(
         root=given["project"] or Path(),
         tests=given["tests"],

@@ -53,6 +53,15 @@ class Project:
         """The project as a workspace whose tests judge."""
         return Tests(files=self.files, protected=self.tests, timeout_s=timeout_s)
 
+    def in_its_style(self, changed: Mapping[str, str]) -> dict[str, str]:
+        """Changed files with the line ends that the project has there: a model writes those of Unix."""
+        styled = {}
+        for path, text in changed.items():
+            before = self.files.get(path, "")
+            windows = "\r\n" in before and before.count("\r\n") == before.count("\n")
+            styled[path] = text.replace("\r\n", "\n").replace("\n", "\r\n") if windows else text
+        return styled
+
     def patch(self, changed: Mapping[str, str]) -> str:
         """The changes as a unified diff that `git apply` and `patch -p1` take."""
         parts = []
@@ -125,7 +134,7 @@ def apply_changes(project: Project, changed: Mapping[str, str]) -> list[str]:
     """
     targets = {path: _target(project, path) for path in changed if project.files.get(path) != changed[path]}
     for path, target in targets.items():
-        if _text(target) != project.files.get(path) and target.exists():
+        if target.exists() != (path in project.files) or _text(target) != project.files.get(path):
             raise ProjectError(f"{path!r} has changed since this run began, so nothing was written. Run it again.")
     for path, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -128,7 +128,9 @@ async def _work(run: ProjectRun, project: Project, check: Tests, context: Contex
         run.say("The tests pass already; there is nothing to do.")
         return ProjectResult(project=project, answer=Answer(verdict=before), solved=True)
     if before.word == "no_tests":
-        raise ProjectError("The files that match --tests hold no tests.")
+        python = any(path.endswith(".py") for path in project.tests)
+        why = "hold no tests" if python else "are not Python, and only tests in Python are run on a copy"
+        raise ProjectError(f"The files that match --tests {why}.")
     problem = project_problem(
         project,
         run.task,
@@ -144,7 +146,8 @@ async def _work(run: ProjectRun, project: Project, check: Tests, context: Contex
         with suppress(BudgetExceeded):
             answer = replace(answer, verdict=await context.check(problem, answer))
     solved = answer.verdict is not None and answer.verdict.accepted
-    changed = {path: text for path, text in answer.files.items() if project.files.get(path) != text}
+    files = project.in_its_style(answer.files)
+    changed = {path: text for path, text in files.items() if project.files.get(path) != text}
     return ProjectResult(project=project, answer=answer, solved=solved, changed=changed)
 
 

@@ -21,6 +21,7 @@ _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\n`]*)$", re.MULTILINE)
 _NAMED = re.compile(
     r"^(?:#+\s*|\*\*|`|file(?:name)?:\s*|[-*]\s+|\d+\.\s+)*([\w./-]+\.\w+)`?(?:\*\*)?:?`?$", re.IGNORECASE
 )
+_TOLD = re.compile(r"""\bpath=(?:["'](?P<quoted>[^"']*)["']|(?P<plain>.*?)(?=\s+\w+=|\s*\{|\s*$))""")
 _LANGUAGES = {
     ".py": {"python", "py", "python3"},
     ".js": {"javascript", "js"},
@@ -160,7 +161,10 @@ def _closings(fence: str, line: str) -> set[str]:
 
 
 def _path_of(block: Block) -> str | None:
-    words = block.info.replace("path=", " ").replace("title=", " ").replace(":", " ").strip().strip('"').split()
+    told = _TOLD.search(block.info)
+    if told:  # as the prompt asks for it; such a path may hold spaces and needs no suffix
+        return safe_path((told["quoted"] or told["plain"] or "").strip())
+    words = block.info.replace("title=", " ").replace(":", " ").strip().strip('"').split()
     named = [word.strip("\"'") for word in words if "." in word]
     first = block.text.partition("\n")[0].strip()
     if first.startswith(("#", "//")):

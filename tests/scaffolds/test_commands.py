@@ -201,6 +201,45 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(project: Path) -> None
         apply_changes(snapshot, {"calc/ops.py": "x = 1\n"})
 
 
+def test_a_file_that_was_deleted_or_made_meanwhile_is_not_written(project: Path) -> None:
+    snapshot = read_project(project, ["tests/test_ops.py"])
+    (project / "calc/ops.py").unlink()
+    (project / "calc/new.py").write_bytes(b"\0")
+
+    for path in ("calc/ops.py", "calc/new.py"):
+        with pytest.raises(ProjectError, match="has changed since"):
+            apply_changes(snapshot, {path: "x = 1\n"})
+
+    assert not (project / "calc/ops.py").exists()
+
+
+def test_line_ends_of_windows_stay_and_paths_may_hold_spaces(project: Path, endpoint: Endpoint) -> None:
+    (project / "calc/ops.py").write_bytes(b"def add(a, b):\r\n    return a - b\r\n\r\n\r\nKEPT = 1\r\n")
+    (project / "more stuff").mkdir()
+    (project / "more stuff/möglich.txt").write_text("a\n")
+    fixed = FIXED.replace("a + b\n", "a + b\n\n\nKEPT = 1\n")
+    endpoint.replies = [f"{fixed}\n```text path=more stuff/möglich.txt\nb\n```\n```makefile path=Makefile\nall:\n```"]
+
+    result = on(project, endpoint, "--apply")
+
+    assert result.exit_code == 0, result.output
+    assert (project / "calc/ops.py").read_bytes() == b"def add(a, b):\r\n    return a + b\r\n\r\n\r\nKEPT = 1\r\n"
+    assert (project / "more stuff/möglich.txt").read_text() == "b\n"
+    assert (project / "Makefile").read_text() == "all:\n"
+    assert "-KEPT" not in result.stdout
+
+
+def test_a_patch_applies_with_git(project: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.replies = [f"{FIXED}\n```python path=calc/brand new.py\nX = 1\n```"]
+    subprocess.run(["git", "init", "-q", project], check=True)
+
+    assert on(project, endpoint, "--patch", tmp_path / "it.patch").exit_code == 0
+    subprocess.run(["git", "-C", project, "apply", tmp_path / "it.patch"], check=True)
+
+    assert "a + b" in (project / "calc/ops.py").read_text()
+    assert (project / "calc/brand new.py").read_text() == "X = 1\n"
+
+
 def test_a_patch_names_new_files_and_missing_newlines(project: Path) -> None:
     snapshot = read_project(project, ["tests/test_ops.py"])
 
@@ -261,6 +300,22 @@ def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(arguments: list[st
 
     assert (result.exit_code, words in result.output) == (code, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_a_pattern_that_the_shell_expanded_is_noticed(project: Path, endpoint: Endpoint) -> None:
+    result = on(project, endpoint, str(project / "tests/test_other.py"), "make them pass")
+
+    assert result.exit_code == 2
+    assert "Quote the pattern" in result.output
+
+
+def test_tests_of_another_language_are_named_as_the_reason(project: Path, endpoint: Endpoint) -> None:
+    (project / "f.test.js").write_text("test('f', () => {})\n")
+
+    result = understudy("solve", "--project", project, "--tests", "*.test.js", "--local", endpoint.spec, "go")
+
+    assert result.exit_code == 2
+    assert "are not Python" in result.output
 
 
 def test_a_question_is_answered_and_its_trace_and_usage_can_be_looked_at(endpoint: Endpoint, tmp_path: Path) -> None:
