@@ -98,7 +98,7 @@ def settings(
         network=network,
         warmth=warmth,
         preload=names,
-        readable=readable,
+        readable=tuple(os.path.realpath(path) for path in readable),
         limits=limits,
     )
     return Settings(

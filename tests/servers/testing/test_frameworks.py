@@ -56,6 +56,14 @@ def test_go_events_give_outcomes_and_what_a_failing_test_printed() -> None:
     assert report.collect_errors == []
 
 
+def test_a_go_test_that_began_and_never_ended_is_a_failed_one() -> None:
+    begun = {"Action": "run", "Package": "x", "Test": "TestAdd"}
+    noise = {"Action": "output", "Package": "x", "Test": "TestAdd", "Output": "=== RUN   TestAdd\n"}
+    said = {"Action": "output", "Package": "x", "Test": "TestAdd", "Output": "panic: oops\n"}
+    report = go_test.parse("\n".join(map(json.dumps, [begun, noise, said])), 1)
+    assert (report.outcomes, report.facts["x::TestAdd"]["message"]) == ({"x::TestAdd": "failed"}, "panic: oops")
+
+
 def test_a_go_package_that_does_not_build_is_a_collection_error() -> None:
     report = go_test.parse('{"Action": "fail", "Package": "x"}\nnot json\n', 1)
     assert [error["id"] for error in report.collect_errors] == ["x"]

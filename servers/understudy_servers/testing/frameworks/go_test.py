@@ -12,7 +12,8 @@ from understudy_servers.testing.judge import Report
 from understudy_servers.testing.raw import Raw
 
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
-KEPT = 600
+KEPT = 6_000  # characters that are kept of what a test printed; a panic begins with its reason
+NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME")
 
 
 class GoTest:
@@ -52,10 +53,14 @@ def parse(text: str, code: int) -> Report:
         if event is None:
             continue
         name = f"{event.get('Package', '')}::{event['Test']}" if "Test" in event else str(event.get("Package", ""))
-        if event.get("Action") == "output":
-            printed[name] = (printed.get(name, "") + str(event.get("Output", "")))[-KEPT:]
+        if event.get("Action") == "run":
+            report.outcomes[name] = "begun"
+        elif event.get("Action") == "output" and not str(event.get("Output", "")).startswith(NOISE):
+            printed[name] = (printed.get(name, "") + str(event.get("Output", "")))[:KEPT]
         elif event.get("Action") in OUTCOMES:
             _outcome(report, name, OUTCOMES[event["Action"]], printed.get(name, ""), is_test="Test" in event)
+    for name in report.of("begun"):  # the program left in the middle of it
+        _outcome(report, name, "failed", printed.get(name, "") or "it began and never ended", is_test=True)
     return finished(report, code)
 
 

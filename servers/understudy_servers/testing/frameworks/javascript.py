@@ -65,6 +65,7 @@ JEST = Installed(
         "--cacheDirectory=/tmp/tmp/jest",
         "--watchman=false",
         "--workerThreads=false",
+        "--workerIdleMemoryLimit=1GB",  # then jest runs even a single file outside of its main process
         f"--reporters={SUPPORT}/jest_reporter.mjs",
     ],
     "-t",

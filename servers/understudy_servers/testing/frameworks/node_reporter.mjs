@@ -1,7 +1,11 @@
 // Reports node:test over the private descriptor. Runs in the main process, where test files are not loaded.
-import { writeSync } from "node:fs";
+import { closeSync, readFileSync, readSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 
-const mark = process.env.UNDERSTUDY_MARK;
+const letter = Number(process.env.UNDERSTUDY_MARK);
+const read = Buffer.alloc(64);
+const mark = read.subarray(0, readSync(letter, read)).toString();
+closeSync(letter);
 const descriptor = Number(process.env.UNDERSTUDY_EVENTS);
 delete process.env.UNDERSTUDY_MARK;
 delete process.env.UNDERSTUDY_EVENTS;
@@ -38,27 +42,63 @@ function failure(details) {
   return facts;
 }
 
+// A file that has no test of its own is one test: it passes when it ends with 0. One that has and ends early is not.
+function unreported(file, names) {
+  let source = "";
+  try {
+    source = readFileSync(file, "utf8");
+  } catch {
+    return [];
+  }
+  const declared = [...source.matchAll(/^(?:await )?(?:test|it)\s*\(\s*(["'])((?:(?!\1)[^\\\n])+)\1/gm)].map((one) => one[2]);
+  if (!names.size && /["']node:test["']/.test(source) && !declared.length) return ["its tests"];
+  return declared.filter((name) => !names.has(name));
+}
+
 export default async function* reporter(source) {
   put("start", {});
-  const ids = [];
+  const ids = new Set();
   const path = [];
+  const said = new Map();
+  const files = new Map();
+  const whole_files = [];
+  const everything = !process.execArgv.some((word) => word.startsWith("--test-name-pattern"));
   let failed = 0;
+  let errors = 0;
   for await (const { type, data } of source) {
+    if (type === "test:stderr" && data.file) {
+      const file = resolve(data.file); // some versions of Node give it as it was found, others as a whole path
+      said.set(file, ((said.get(file) ?? "") + data.message).slice(0, 600));
+    }
     if (type === "test:start") path[data.nesting] = data.name;
     if (type !== "test:pass" && type !== "test:fail") continue;
+    const whole = Boolean(data.file) && data.nesting === 0 && resolve(data.name) === data.file;
+    if (data.file && !files.has(data.file)) files.set(data.file, new Set());
+    if (!whole && data.nesting === 0) files.get(data.file)?.add(data.name);
     if (data.details?.type === "suite") continue;
     const names = [...path.slice(0, data.nesting), data.name];
-    const file = data.file && data.name !== data.file ? data.file : "";
-    if (names.length === 1 && data.file && data.name === data.file && type === "test:pass") continue;
-    let id = [file, ...names].filter(Boolean).join(" > ");
-    while (ids.includes(id)) id += "'";
-    ids.push(id);
+    let id = (whole || !data.file ? names : [data.file, ...names]).join(" > ");
+    while (ids.has(id)) id += "'";
+    ids.add(id);
     const skipped = data.skip !== undefined || data.todo !== undefined;
     const outcome = skipped ? "skipped" : type === "test:pass" ? "passed" : "failed";
     if (outcome === "failed") failed += 1;
-    put("test", { id, outcome, ms: data.details?.duration_ms ?? 0, ...(outcome === "failed" ? failure(data.details ?? {}) : {}) });
+    const facts = outcome === "failed" ? failure(data.details ?? {}) : {};
+    const told = { id, outcome, ms: data.details?.duration_ms ?? 0, ...facts };
+    if (whole) whole_files.push([data.file, told]);
+    else put("test", told);
   }
-  put("collected", { ids });
-  put("finish", { failed, collected: ids.length, errors: 0 });
+  for (const [file, told] of whole_files) {
+    if (told.outcome === "failed" && said.has(file)) told.message = said.get(file); // it comes after the event
+    put("test", told);
+  }
+  for (const [file, names] of everything ? files : []) {
+    for (const name of unreported(file, names)) {
+      errors += 1;
+      put("collect_error", { id: `${file} > ${name}`, kind: "exception", message: "stands in the file and was not reported" });
+    }
+  }
+  put("collected", { ids: [...ids] });
+  put("finish", { failed, collected: ids.size, errors });
   put("end", { code: failed ? 1 : 0 });
 }

@@ -1,12 +1,15 @@
 // What the reporters for vitest and jest share: the private channel, and how a value is shown.
-import { writeSync } from "node:fs";
+import { closeSync, readSync, writeSync } from "node:fs";
 
-const mark = process.env.UNDERSTUDY_MARK;
+const letter = Number(process.env.UNDERSTUDY_MARK);
+const read = Buffer.alloc(64);
+const mark = read.subarray(0, readSync(letter, read)).toString();
+closeSync(letter);
 const descriptor = Number(process.env.UNDERSTUDY_EVENTS);
 delete process.env.UNDERSTUDY_MARK;
 delete process.env.UNDERSTUDY_EVENTS;
 let number = 0;
-const ids = [];
+const ids = new Set();
 let failed = 0;
 
 export function put(event, facts) {
@@ -24,8 +27,8 @@ export function place(stack) {
 }
 
 export function test(id, outcome, facts) {
-  while (ids.includes(id)) id += "'";
-  ids.push(id);
+  while (ids.has(id)) id += "'";
+  ids.add(id);
   if (outcome === "failed") failed += 1;
   put("test", { id, outcome, ms: 0, ...facts });
 }
@@ -36,7 +39,7 @@ export function broken(id, message) {
 }
 
 export function end() {
-  put("collected", { ids });
-  put("finish", { failed, collected: ids.length, errors: 0 });
+  put("collected", { ids: [...ids] });
+  put("finish", { failed, collected: ids.size, errors: 0 });
   put("end", { code: failed ? 1 : 0 });
 }
