@@ -106,11 +106,17 @@ def _arm(arm: ArmResult) -> Iterator[str]:
         verb = "counts" if arm.errors.total() == 1 else "count"
         yield f"{arm.label}: {failed} failed and {verb} as missing. {times} said: {common[:300]}"
     if arm.missing:
-        verbs = "was planned and is" if arm.missing == 1 else "were planned and are"
-        yield f"{arm.label}: {count(arm.missing, 'row')} {verbs} not there. The same command adds what is missing."
+        if arm.about.get("imported"):
+            verb = "is" if arm.missing == 1 else "are"
+            items = count(arm.missing, "item")
+            yield f"{arm.label}: {items} {verb} missing in what was published, and not counted as wrong."
+        else:
+            verbs = "was planned and is" if arm.missing == 1 else "were planned and are"
+            yield f"{arm.label}: {count(arm.missing, 'row')} {verbs} not there. The same command adds what is missing."
     if arm.unpriced:
         verb = "has" if arm.unpriced == 1 else "have"
-        yield f"{arm.label}: {count(arm.unpriced, 'call')} {verb} no known price, so its cost is unpriced, not 0."
+        calls = count(arm.unpriced, "row" if arm.about.get("imported") else "call")
+        yield f"{arm.label}: {calls} {verb} no known price, so its cost is unpriced, not 0."
     if arm.about.get("oracle_bound"):
         yield f"{arm.label} was selected with the hidden grade: it is an oracle bound, not a result."
     if arm.precision.share is not None and arm.precision.share < 0.9 and arm.kind in ("S", "CS"):

@@ -395,3 +395,20 @@ def test_a_budget_buys_the_arm_that_was_best_on_other_clusters(tmp_path: Path) -
     assert [kinds[point["arm"]] for point in found["budgets"]][:3] == ["L", "S", "C"]
     assert [point["usd"] for point in found["budgets"]] == sorted(point["usd"] for point in found["budgets"])
     assert "What a budget buys" in write_page(analysis).read_text()
+
+
+def test_fewer_than_thirty_samples_are_shown_one_by_one_and_nothing_is_made_of_them(tmp_path: Path) -> None:
+    few = {"L": steps(40)[:12], "C": steps(100)[:12], "S": steps(80)[:12]}
+    write_rows(tmp_path / "few", few)
+    write_rows(tmp_path / "many", {"L": steps(40), "C": steps(100), "S": steps(80)})
+    pages = {}
+    for name in ("few", "many"):
+        assert gap("report", tmp_path / name, "--format", "html").exit_code == 0
+        pages[name] = (tmp_path / name / "report.html").read_text("utf-8")
+
+    assert "12 samples, one by one" in pages["few"]
+    assert pages["few"].count('<circle class="dot ') == 36
+    assert "Score against cost" not in pages["few"]
+    assert 'class="headline"' not in pages["few"]
+    assert "one by one" not in pages["many"]
+    assert 'class="headline"' in pages["many"]

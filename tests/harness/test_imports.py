@@ -54,6 +54,21 @@ def test_a_report_works_on_imported_arms_alone(wide: Path, tmp_path: Path) -> No
     assert round(contrast.lift.value, 6) == round(6 / 29, 6)
 
 
+def test_a_page_of_imported_arms_speaks_of_what_was_published_and_of_no_run(wide: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["--benchmark", "demo", "--id", "item", f"--arm=L={wide}#small", f"--arm=S={wide}#scaffold"]
+    assert invoke("--out", out, *words).exit_code == 0
+    done = CliRunner().invoke(gap, ["report", str(out)])
+    page = (out / "report.html").read_text("utf-8")
+
+    assert "S: 1 item is missing in what was published, and not counted as wrong." in page
+    assert "Published outcomes, paired by item; nothing was run here." in page
+    assert "29 rows have no known price" in page
+    for text in (page, done.output):
+        assert "The same command" not in text
+        assert "interleaved" not in text
+
+
 def test_importing_twice_adds_nothing_and_another_arm_joins(wide: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     common = ["--out", out, "--benchmark", "demo", "--id", "item"]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from math import floor, log10
 
+import numpy as np
+
 from understudy_harness.analysis import ArmResult, BenchmarkResult, Contrast
 from understudy_harness.stats import Difference, Flips, Interval, chord, pareto
 from understudy_harness.wording import difference, money, percent, points, seconds
@@ -69,6 +71,29 @@ def score_against_cost(result: BenchmarkResult) -> str:
     if len(arms) < 2:
         return ""
     return _Plot(result, arms, axis).draw()
+
+
+def dots(result: BenchmarkResult) -> str:
+    """Every sample as a column and every arm as a row, the easiest sample first: full is solved, a ring is not."""
+    arms = [arm for arm in result.arms if arm.rows]
+    known = np.array([arm.means for arm in arms])
+    ease = np.nansum(known, axis=0) / np.maximum((~np.isnan(known)).sum(axis=0), 1)
+    order = np.lexsort((np.arange(len(ease)), -ease))
+    step = min((WIDTH - LABELS - 130) / max(len(order), 1), 24)
+    parts = [_open(ROW * len(arms) + 16, f"Every sample of {result.name}, arm by arm")]
+    for row, arm in enumerate(arms):
+        y, kind = 8 + ROW * row + ROW / 2, model_class(arm)
+        parts.append(_text(LABELS, y + 4, _shortened(arm.label, LABELS), f"name {kind}", "end"))
+        for place, sample in enumerate(order):
+            mean = arm.means[sample]
+            if not np.isnan(mean):
+                x = round(LABELS + 20 + step * place + step / 2, 1)
+                name = f"<title>{escape(f'{result.sample_ids[sample]}: {percent(float(mean))}')}</title>"
+                parts.append(
+                    f'<circle class="dot {kind}" cx="{x}" cy="{y}" r="7" fill-opacity="{mean:.2f}">{name}</circle>'
+                )
+        parts.append(_text(WIDTH - 96, y + 4, percent(arm.mean), "value", "start"))
+    return "".join([*parts, "</svg>"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from understudy_harness.wording import count, interval, money, p_value, percent,
 
 MOST_GRID_BYTES = 1_200_000
 PAGE = "report.html"
+FEW = 30  # samples; with fewer, intervals say more than is known
 FILTERS = (("all", "All"), ("differ", "Arms differ"), ("gained", "Gained"), ("lost", "Lost"), ("never", "Never solved"))
 
 
@@ -54,7 +55,7 @@ def _body(analysis: Analysis, shown: Sequence[BenchmarkResult], *, allow_truncat
         links = "".join(f'<a href="#b{i}">{escape(result.name)}</a>' for i, result in enumerate(shown))
         yield f'<nav class="contents" aria-label="Benchmarks">{links}<a href="#provenance">Provenance</a></nav>'
     yield "</header><main>"
-    yield from _overview(shown)
+    yield from _overview([result for result in shown if not is_few(result)])
     for index, result in enumerate(shown):
         yield from _benchmark(index, result)
     yield from provenance_view.section(analysis)
@@ -97,6 +98,11 @@ def _asked(analysis: Analysis) -> str:
     text = ", ".join(parts) + "."
     if scaffolds:
         text += " Asked: " + ", ".join(f"<code>{escape(name)}</code>" for name in scaffolds) + "."
+    arms = [arm for result in analysis.benchmarks for arm in result.arms]
+    if all(arm.about.get("imported") for arm in arms):
+        return text + " Published outcomes, paired by item; nothing was run here."
+    if any(arm.about.get("imported") for arm in arms):
+        return text + " The same samples went through every arm that was run here; others are published outcomes."
     return text + " The same samples went through every arm, interleaved."
 
 
@@ -111,6 +117,31 @@ def _overview(shown: Sequence[BenchmarkResult]) -> Iterator[str]:
 
 def _benchmark(index: int, result: BenchmarkResult) -> Iterator[str]:
     yield f'<section id="b{index}"><h2>{escape(result.name)}</h2>{_facts(result)}'
+    yield from _few(result) if is_few(result) else _measured(result)
+    yield f'<h3>Every arm</h3><div class="scroll">{_table(result)}</div>'
+    yield from _churn(result)
+    sentences = news.about_benchmark(result)
+    if sentences:
+        yield '<h3>Bad news</h3><ul class="news">'
+        yield "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+        yield "</ul>"
+    yield from _grid(index, result)
+    yield "</section>"
+
+
+def is_few(result: BenchmarkResult) -> bool:
+    """Whether there are so few samples that they are shown one by one, and nothing is concluded from them."""
+    return len(result.sample_ids) < FEW
+
+
+def _few(result: BenchmarkResult) -> Iterator[str]:
+    yield f'<h3>{count(len(result.sample_ids), "sample")}, one by one</h3><figure><div class="scroll">'
+    yield f"{figures.dots(result)}</div><figcaption>A column is a sample, the easiest first; full is solved, a ring is "
+    yield f"not. With fewer than {FEW} samples a frontier, a share of the gap or a picture of intervals would say more "
+    yield "than is known.</figcaption></figure>"
+
+
+def _measured(result: BenchmarkResult) -> Iterator[str]:
     for contrast in result.contrasts:
         if contrast.arm.kind != "control":
             yield _story(contrast)
@@ -121,15 +152,6 @@ def _benchmark(index: int, result: BenchmarkResult) -> Iterator[str]:
         yield "is what sending samples to the large model at random gives; the gray steps are the frontier."
         yield "</figcaption></figure>"
     yield from _budgets(result)
-    yield f'<h3>Every arm</h3><div class="scroll">{_table(result)}</div>'
-    yield from _churn(result)
-    sentences = news.about_benchmark(result)
-    if sentences:
-        yield '<h3>Bad news</h3><ul class="news">'
-        yield "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        yield "</ul>"
-    yield from _grid(index, result)
-    yield "</section>"
 
 
 def _facts(result: BenchmarkResult) -> str:

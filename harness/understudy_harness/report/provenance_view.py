@@ -16,7 +16,8 @@ def section(analysis: Analysis) -> Iterator[str]:
     if command:
         yield "<h3>Run it again</h3>"
         yield f'<div class="command"><pre>{escape(str(command))}</pre><button class="copy">Copy</button></div>'
-        yield '<p class="note">The same command on the same folder does what is missing and nothing else.</p>'
+        if not all(arm.about.get("imported") for result in analysis.benchmarks for arm in result.arms):
+            yield '<p class="note">The same command on the same folder does what is missing and nothing else.</p>'
     yield _details("Software and settings", _table(("what", "value"), list(_settings(header))))
     yield _details("Data", _table(("benchmark", "samples", "SHA-256 of the samples", "source"), list(_data(analysis))))
     arms = [arm for result in analysis.benchmarks for arm in result.arms]
