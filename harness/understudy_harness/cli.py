@@ -4,6 +4,8 @@ This table is the only bridge between the three packages: a row names a module a
 before its command is called, so that `understudy --help` stays fast and `understudy serve thinking` loads no harness.
 """
 
+import math
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module, metadata
@@ -45,7 +47,7 @@ EXTRAS = {
     "sentence_transformers": "docs",
     "xllamacpp": "local",
 }
-MISSING, INTERRUPTED = 3, 130  # exit codes, see docs/commands.md
+UNHEARD, UNREADABLE, MISSING, INTERRUPTED = 1, 2, 3, 130  # exit codes, see docs/commands.md
 
 
 class LazyGroup(click.Group):
@@ -64,7 +66,7 @@ class LazyGroup(click.Group):
         module, _, attribute = self.table[cmd_name][0].partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
-        return command
+        return finite(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -83,6 +85,23 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
 
+def finite(command: click.Command) -> click.Command:
+    """Make every number of a command and its subcommands refuse "nan" and "inf", which pass click's ranges."""
+    for parameter in command.params:
+        if isinstance(parameter.type, click.types.FloatParamType):
+            parameter.callback = parameter.callback or _finite
+    for child in command.commands.values() if isinstance(command, click.Group) else ():
+        finite(child)
+    return command
+
+
+def _finite(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise click.BadParameter(f"{number} is no number to count with.", context, parameter)
+    return value
+
+
 @click.group(name="understudy", cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(metadata.version("understudy"), prog_name="understudy")
 def understudy() -> None:
@@ -97,10 +116,22 @@ def serve() -> None:
 def main() -> None:
     """Run a command; an expected failure is a sentence and an exit code, never a traceback."""
     try:
-        sys.exit(_run())
+        status = _run()
+        sys.stdout.flush()
+        sys.exit(status)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output left, as `head -1` does; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(UNHEARD)
+    except OSError as error:
+        where = "" if error.filename is None else f"{str(error.filename)[:200]!r}: "
+        click.echo(f"Error: {where}{error.strerror or error}.", err=True)
+        sys.exit(UNREADABLE)
+    except UnicodeEncodeError:
+        click.echo("Error: an argument or a name holds bytes that are not UTF-8. Type it again.", err=True)
+        sys.exit(UNREADABLE)
 
 
 def _run() -> int:
