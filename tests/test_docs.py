@@ -1,8 +1,8 @@
 """Every code block of every page holds.
 
 `python` runs, page by page in one namespace, and a `text` block right after it is what it prints. `console` runs each
-`$ command` in an empty folder and compares what it prints; a line `...` stands for any lines. Of `sh`, commands, options
-and make targets must exist; test_pages.py, among the slow tests, types them. Data must parse.
+`$ command` in an empty folder and compares what it prints; a line `...` stands for any lines. Of `sh`, commands,
+options and make targets must exist; test_pages.py, among the slow tests, types them. Data must parse.
 """
 
 import ast
