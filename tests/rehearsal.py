@@ -116,7 +116,7 @@ def furnish(folder: Path) -> None:
     task |= {"canonical_solution": "    return 42\n", "test": "def check(candidate):\n    assert candidate() == 42\n"}
     for name in ("HumanEval.jsonl", "HumanEval.jsonl.gz", "HumanEvalPlus-OriginFmt.jsonl.gz"):
         lines(folder / name, [{**task, "task_id": f"HumanEval/{number}"} for number in range(1000, 1012)])
-    mbpp = {
+    mbpp: dict[str, Any] = {
         "text": "Write f() that gives 42.",
         "prompt": "Write f() that gives 42.",
         "code": "def f():\n    return 42\n",
