@@ -7,6 +7,7 @@ the reservation. Redirects are not followed: they would carry the key elsewhere.
 
 import json
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import httpx2
 
 from understudy.errors import ModelError, ModelRejected, ModelUnavailable, Unavailable
 from understudy.models.failures import failure, raw_text, refused_inside, secret_free, status_inside
+from understudy.models.pace import Pace
 
 T = TypeVar("T")
 
@@ -82,6 +84,7 @@ class Endpoint:
         self._limiter: anyio.CapacityLimiter | None = None
         self._client: httpx2.AsyncClient | None = None
         self._sleep = sleep
+        self._pace = Pace(longest_s=self.patience.longest_wait_s)
         self._random = random.Random()  # jitter only; never touches an answer
 
     def __repr__(self) -> str:
@@ -202,6 +205,7 @@ class Endpoint:
     async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         made: dict[str, int] = {}
         waited = 0.0
+        await self._paced()
         while True:
             try:
                 async with _borrowed(self._limited()):
@@ -213,9 +217,17 @@ class Endpoint:
             waited += wait
             await self._sleep(wait)
 
+    async def _paced(self) -> None:
+        """Wait while the provider takes no calls; who comes out of it together does so one after the other."""
+        wait = self._pace.wait(time.monotonic())
+        if wait > 0:
+            await self._sleep(wait * self._random.uniform(1.0, 1.1))
+
     def _wait(self, error: ModelUnavailable, made: dict[str, int], waited: float) -> float | None:
         """Seconds until the next try, or None when this was the last."""
         made[error.reason] = count = made.get(error.reason, 0) + 1
+        if error.reason == "rate_limited":
+            self._pace.pause(error.retry_after_s, time.monotonic())
         if error.billed or count >= self.patience.tries_for(error.reason):
             return None
         if error.reason == "loading" and waited > self.patience.loading_s:
@@ -229,6 +241,7 @@ class Endpoint:
     @asynccontextmanager
     async def _streaming(self, path: str, body: Mapping[str, Any], model: str) -> AsyncIterator[httpx2.Response]:
         made: dict[str, int] = {}
+        await self._paced()
         while True:
             began = False
             try:
@@ -257,6 +270,7 @@ class Endpoint:
                     headers["connection"] = "close"
                 request = client.build_request(method, self._url(path), content=content, headers=headers)
                 response = await client.send(request, stream=True)
+                self._pace.heard(response.headers, time.monotonic())
                 sent = True
                 try:
                     yield response
