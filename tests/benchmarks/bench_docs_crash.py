@@ -158,7 +158,7 @@ def inspect(home: Path, embedder: str, outcome: Outcome) -> None:
     indexer.drain()
     assert indexer.embedding is not None
     model = indexer.embedding.spec.name
-    outcome.chroma_equal = dict(open_for_writing(home, model).counts()) == embedded_versions(store, model)
+    outcome.chroma_equal = dict(open_for_writing(store, model).counts()) == embedded_versions(store, model)
     store.close()
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,9 +41,12 @@ class VectorStore(Protocol):
 
 
 class Chroma:
-    """A collection in an embedded Chroma under `home`, or on a Chroma server at `address`."""
+    """A collection in an embedded Chroma beside the index, or on a Chroma server at `address`.
 
-    def __init__(self, home: Path, model: str, address: str = "") -> None:
+    A shared server holds a collection for each index: what one has numbered means nothing to another.
+    """
+
+    def __init__(self, store: Store, model: str, address: str = "") -> None:
         os.environ["ANONYMIZED_TELEMETRY"] = "False"
         # the docs extra; half a second, so only when a scan would be slower
         import chromadb  # noqa: PLC0415
@@ -56,8 +60,9 @@ class Chroma:
                 port = parts.port or (443 if secure else 8000)
                 client: Any = chromadb.HttpClient(host=parts.hostname or "", port=port, ssl=secure, settings=settings)
             else:
-                client = chromadb.PersistentClient(path=str(home / "chroma"), settings=settings)
-            name = re.sub(r"[^a-zA-Z0-9]+", "-", f"understudy-{model}").strip("-")[:60]
+                client = chromadb.PersistentClient(path=str(store.home / "chroma"), settings=settings)
+            owner = sha256(store.setting("secret").encode()).hexdigest()[:12]
+            name = re.sub(r"[^a-zA-Z0-9]+", "-", f"understudy-{owner}-{model}").strip("-")[:60].rstrip("-")
             self.collection = client.get_or_create_collection(
                 name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
             )
@@ -106,15 +111,15 @@ class Chroma:
         return [int(id) for id in found["ids"][0]]
 
 
-def open_for_writing(home: Path, model: str, address: str = "") -> Chroma:
+def open_for_writing(store: Store, model: str, address: str = "") -> Chroma:
     """Open the store; one that does not open is moved aside and begun anew. Only the lock's holder calls this."""
     try:
-        return Chroma(home, model, address)
+        return Chroma(store, model, address)
     except VectorStoreUnusable:
         if address:
             raise
-        set_aside(home)
-        return Chroma(home, model)
+        set_aside(store.home)
+        return Chroma(store, model)
 
 
 def set_aside(home: Path) -> None:

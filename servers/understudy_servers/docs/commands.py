@@ -65,7 +65,7 @@ def open_dense(store: Store, embedder: str, chroma: str) -> LocalDense | None:
         raise click.BadParameter(str(error)) from error
     if spec is None:
         return None
-    return LocalDense(store, spec, open_vectors=cached_store(store.home, spec.name, chroma))
+    return LocalDense(store, spec, open_vectors=cached_store(store, spec.name, chroma))
 
 
 def open_reranking(reranker: str) -> Reranking | None:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy_servers.docs.desk import Vectors
@@ -122,7 +121,7 @@ class LocalDense:
         return matrix
 
 
-def cached_store(home: Path, model: str, address: str) -> "Callable[[], VectorStore]":
+def cached_store(store: Store, model: str, address: str) -> "Callable[[], VectorStore]":
     """Return a function that opens Chroma for reading once and then gives that."""
     opened: list[VectorStore] = []
 
@@ -131,7 +130,7 @@ def cached_store(home: Path, model: str, address: str) -> "Callable[[], VectorSt
         from understudy_servers.docs.chroma import Chroma  # noqa: PLC0415
 
         if not opened:
-            opened.append(Chroma(home, model, address))
+            opened.append(Chroma(store, model, address))
         return opened[0]
 
     return open_once

@@ -109,7 +109,7 @@ class Indexer:
         from understudy_servers.docs.chroma import open_for_writing, set_aside, synchronize  # noqa: PLC0415
 
         try:
-            synchronize(self.store, open_for_writing(self.store.home, model, self.chroma), model)
+            synchronize(self.store, open_for_writing(self.store, model, self.chroma), model)
             self.store.set("chroma failure", "")
         except Exception as error:  # chromadb raises whatever its Rust core, SQLite or HTTP does
             logging.getLogger(__name__).warning("Chroma was not brought up to date: %s", error)

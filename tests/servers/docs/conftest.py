@@ -1,7 +1,10 @@
 """A made-up environment with made-up packages, and a desk over it, all in the test's own folder."""
 
+import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from understudy_servers.docs.project import Project
 from understudy_servers.docs.store import Store
 
 Install = Callable[..., Path]
+CONCEPTS = ("cat kitten feline", "car vehicle engine", "soup broth cooking")
 
 
 @pytest.fixture
@@ -57,3 +61,36 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def desk(store: Store, project: Project) -> Desk:
     return Desk(store, project, InlineBuilder(store))
+
+
+@pytest.fixture
+def concepts() -> Iterator[str]:
+    """An embeddings endpoint that knows three concepts, whatever word is used, and breaks when it is told to."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+            if "break down" in texts:
+                self.send_error(500)
+                return
+            vectors = [
+                [float(any(word in text.lower() for word in concept.split())) for concept in CONCEPTS]
+                + [sha256(text.encode()).digest()[0] / 2_560]
+                for text in texts
+            ]
+            data = [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+            body = json.dumps({"data": data}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Stay silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1#concepts"
+        server.shutdown()
+        thread.join()

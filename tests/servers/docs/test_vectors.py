@@ -1,10 +1,5 @@
 """Vectors: an endpoint embeds, SQLite keeps, search fuses, Chroma is derived and rebuilt."""
 
-import json
-import threading
-from collections.abc import Iterator
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,37 +16,6 @@ from understudy_servers.docs.store import Store
 from understudy_servers.docs.vector_index import embedded_versions, missing
 
 pytest.importorskip("numpy", reason="vectors need the docs extra")
-CONCEPTS = ("cat kitten feline", "car vehicle engine", "soup broth cooking")
-
-
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    """An embeddings endpoint that knows three concepts, whatever word is used for them."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
-            vectors = [
-                [float(any(word in text.lower() for word in concept.split())) for concept in CONCEPTS]
-                + [sha256(text.encode()).digest()[0] / 2_560]
-                for text in texts
-            ]
-            data = [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]
-            body = json.dumps({"data": data}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1#concepts"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -64,10 +28,10 @@ def pages(tmp_path: Path) -> Path:
     return folder
 
 
-def ask(store: Store, endpoint: str, pages: Path, question: str) -> Found:
-    spec = embedder_spec(endpoint)
+def ask(store: Store, concepts: str, pages: Path, question: str) -> Found:
+    spec = embedder_spec(concepts)
     assert spec is not None
-    vectors = cached_store(store.home, spec.name, "")
+    vectors = cached_store(store, spec.name, "")
     dense = LocalDense(store, spec, open_vectors=vectors)
     desk = Desk(store, Project(environ={}), InlineBuilder(store), dense=dense, added=[folder_source(pages)])
     library, number = desk.locate("pages")
@@ -75,10 +39,10 @@ def ask(store: Store, endpoint: str, pages: Path, question: str) -> Found:
     return desk.ask(library, number, question)
 
 
-def test_words_answer_until_vectors_are_ready_and_then_meaning_does(store: Store, endpoint: str, pages: Path) -> None:
-    before = ask(store, endpoint, pages, "kitten")
-    Indexer(store, embedder=endpoint).drain()
-    after = ask(store, endpoint, pages, "kitten")
+def test_words_answer_until_vectors_are_ready_and_then_meaning_does(store: Store, concepts: str, pages: Path) -> None:
+    before = ask(store, concepts, pages, "kitten")
+    Indexer(store, embedder=concepts).drain()
+    after = ask(store, concepts, pages, "kitten")
 
     assert (before.vectors, before.snippets) == ("building", [])
     assert after.vectors == "ready"
@@ -87,20 +51,20 @@ def test_words_answer_until_vectors_are_ready_and_then_meaning_does(store: Store
     assert "vectors #1" in after.snippets[0].why
 
 
-def test_an_unchanged_piece_of_a_changed_folder_is_not_embedded_again(store: Store, endpoint: str, pages: Path) -> None:
-    ask(store, endpoint, pages, "kitten")
-    Indexer(store, embedder=endpoint).drain()
+def test_an_unchanged_piece_of_a_changed_folder_is_not_embedded_again(store: Store, concepts: str, pages: Path) -> None:
+    ask(store, concepts, pages, "kitten")
+    Indexer(store, embedder=concepts).drain()
     (pages / "four.md").write_text("# Four\n\nAn engine.\n")
-    ask(store, endpoint, pages, "kitten")
+    ask(store, concepts, pages, "kitten")
 
     assert missing(store, "endpoint:concepts") == 1
 
 
-def test_an_index_never_mixes_models(store: Store, endpoint: str, pages: Path) -> None:
-    ask(store, endpoint, pages, "kitten")
-    Indexer(store, embedder=endpoint).drain()
+def test_an_index_never_mixes_models(store: Store, concepts: str, pages: Path) -> None:
+    ask(store, concepts, pages, "kitten")
+    Indexer(store, embedder=concepts).drain()
 
-    other = ask(store, endpoint.replace("#concepts", "#another"), pages, "kitten")
+    other = ask(store, concepts.replace("#concepts", "#another"), pages, "kitten")
 
     assert other.vectors == "building"
 
@@ -130,16 +94,16 @@ def test_a_model_that_is_not_made_yet_is_unavailable_not_an_error(tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # chromadb's own
 def test_chroma_answers_large_versions_and_is_rebuilt_when_broken(
-    store: Store, endpoint: str, pages: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, concepts: str, pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chroma = pytest.importorskip("understudy_servers.docs.chroma")
     monkeypatch.setattr(dense_module, "EXACT_LIMIT", 0)
-    ask(store, endpoint, pages, "kitten")
-    Indexer(store, embedder=endpoint).drain()
-    opened = chroma.open_for_writing(store.home, "endpoint:concepts")
+    ask(store, concepts, pages, "kitten")
+    Indexer(store, embedder=concepts).drain()
+    opened = chroma.open_for_writing(store, "endpoint:concepts")
     counts = dict(opened.counts())
 
-    found = ask(store, endpoint, pages, "kitten")
+    found = ask(store, concepts, pages, "kitten")
 
     assert counts == embedded_versions(store, "endpoint:concepts")
     assert found.snippets[0].title == "One"
