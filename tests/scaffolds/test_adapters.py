@@ -1,6 +1,7 @@
 """Adapters against the real packages: Inspect, pydantic-ai, and a plain function."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from inspect_ai import Task, eval_async
@@ -11,7 +12,7 @@ from pydantic_ai import Agent
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
 
-from understudy import Completion, Direct, Form, On, Plan, Retry, Tool, ToolCall, Vote, solve
+from understudy import Completion, Direct, Form, Message, On, Options, Plan, Retry, Tool, ToolCall, Vote, solve
 from understudy.adapters.function import as_function
 from understudy.adapters.inspect_ai import InspectModel, scaffold_solver
 from understudy.adapters.pydantic_ai import PydanticAIModel, ScaffoldModel
@@ -32,9 +33,10 @@ class ScriptedAPI(ModelAPI):
     def __init__(self, model_name: str, base_url=None, api_key=None, config=GenerateConfig(), outputs=()):  # type: ignore[no-untyped-def]  # noqa: B008
         super().__init__(model_name, base_url, api_key, [], config)
         self.outputs: list[ModelOutput] = list(outputs)
+        self.answer: Any = None
 
     async def generate(self, input, tools, tool_choice, config):  # type: ignore[no-untyped-def]
-        output = self.outputs.pop(0)
+        output = self.answer(input, tools, tool_choice, config) if self.answer else self.outputs.pop(0)
         output.usage = ModelUsage(input_tokens=7, output_tokens=2, total_tokens=9, input_tokens_cache_read=3)
         return output
 
@@ -79,6 +81,39 @@ async def test_an_inspect_model_is_a_model() -> None:
 
     assert [(call.name, call.arguments) for call in completion.tool_calls] == [("clock", '{"zone": "UTC"}')]
     assert (completion.usage.input_tokens, completion.usage.cache_read_tokens) == (10, 3)
+
+
+async def test_an_inspect_model_reads_the_whole_conversation_and_the_schema() -> None:
+    seen: list[Any] = []
+
+    def reply(input: Any, tools: Any, tool_choice: Any, config: Any) -> ModelOutput:
+        seen.extend([input, config])
+        return ModelOutput.from_content("scripted", '{"x": 1}')
+
+    calls = (
+        ToolCall(name="clock", arguments='{"zone": "UTC"}', id="1"),
+        ToolCall(name="clock", arguments="{oops", id="2"),
+    )
+    messages = (
+        *ask("What time?").messages,
+        Message(role="assistant", tool_calls=calls),
+        Message(role="tool", content="noon", tool_call_id="1"),
+        Message(role="tool", content="Write JSON.", tool_call_id="2"),
+    )
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    api = scripted()
+    api.api.answer = reply  # type: ignore[attr-defined]
+
+    completion = await InspectModel(api).generate(
+        Request(messages=messages, options=Options(response_format=wanted, stop=("END",)))
+    )
+
+    conversation, config = seen
+    assert completion.text == '{"x": 1}'
+    assert [message.role for message in conversation] == ["user", "assistant", "tool", "tool"]
+    assert conversation[1].tool_calls[0].arguments == {"zone": "UTC"}
+    assert "{oops" in conversation[1].tool_calls[1].parse_error  # what was malformed is said to be, not replaced
+    assert (config.response_schema.name, config.stop_seqs) == ("x", ["END"])
 
 
 async def test_a_scaffold_is_a_pydantic_ai_model_with_the_agents_tools() -> None:

@@ -13,12 +13,14 @@ from inspect_ai.model import (
     ChatMessageUser,
     GenerateConfig,
     ModelOutput,
+    ResponseSchema,
     get_model,
 )
 from inspect_ai.model import Model as TheirModel
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import ToolCall as TheirCall
 from inspect_ai.tool import ToolChoice, ToolFunction, ToolInfo, ToolParams
+from inspect_ai.util import JSONSchema
 
 from understudy.budget import Budget
 from understudy.model import Completion, FinishReason, Request, Usage
@@ -55,6 +57,7 @@ class InspectModel:
             top_p=sampling.top_p,
             seed=sampling.seed,
             stop_seqs=list(options.stop) or None,
+            response_schema=_schema(options.response_format),
         )
         output = await self._model.generate(
             [_theirs(message) for message in request.messages],
@@ -109,15 +112,25 @@ def _theirs(message: Message) -> ChatMessage:
         return ChatMessageUser(content=message.content)
     if message.role == "tool":
         return ChatMessageTool(content=message.content, tool_call_id=message.tool_call_id)
-    calls = [
-        TheirCall(id=call.id, function=call.name, arguments=_object(call.arguments)) for call in message.tool_calls
-    ]
-    return ChatMessageAssistant(content=message.content, tool_calls=calls or None)
+    return ChatMessageAssistant(content=message.content, tool_calls=[*map(_their_call, message.tool_calls)] or None)
+
+
+def _their_call(call: ToolCall) -> TheirCall:
+    try:
+        value = json.loads(call.arguments or "{}")
+    except ValueError as error:
+        return TheirCall(id=call.id, function=call.name, arguments={}, parse_error=f"{error}: {call.arguments}")
+    return TheirCall(id=call.id, function=call.name, arguments=value if isinstance(value, dict) else {"value": value})
 
 
 def _ours(message: ChatMessage) -> Message:
     role: Role = message.role
-    return Message(role=role, content=message.text, tool_call_id=getattr(message, "tool_call_id", None))
+    return Message(
+        role=role,
+        content=message.text,
+        tool_calls=_calls(getattr(message, "tool_calls", None) or ()),
+        tool_call_id=getattr(message, "tool_call_id", None),
+    )
 
 
 def _completion(output: ModelOutput) -> Completion:
@@ -153,16 +166,15 @@ def _tool_info(tool: Tool) -> ToolInfo:
     return ToolInfo(name=tool.name, description=tool.description, parameters=ToolParams(**tool.parameters))
 
 
+def _schema(wanted: Mapping[str, Any] | None) -> ResponseSchema | None:
+    named = (wanted or {}).get("json_schema")
+    if not isinstance(named, Mapping):
+        return None
+    return ResponseSchema(name=named.get("name") or "reply", json_schema=JSONSchema(**named.get("schema", {})))
+
+
 def _choice(choice: str | None) -> ToolChoice | None:
     if choice is None:
         return None
     plain: dict[str, ToolChoice] = {"auto": "auto", "none": "none", "required": "any"}
     return plain.get(choice) or ToolFunction(name=choice)
-
-
-def _object(arguments: str) -> dict[str, Any]:
-    try:
-        value = json.loads(arguments)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
