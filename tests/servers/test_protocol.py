@@ -1,10 +1,12 @@
 """What every server promises on the wire, whoever the client is."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.servers.wire import SERVERS, connected
 
 TOKENS = {"thinking": 400, "docs": 900, "testing": 400, "all": 1700}
@@ -93,3 +95,39 @@ def test_a_server_that_cannot_find_a_prompt_or_resource_says_so_in_the_protocol(
 
     assert "error" in resource
     assert "error" in prompt
+
+
+# What the function-calling interfaces of OpenAI, Anthropic and Google all take; more is refused or dropped.
+UNDERSTOOD = {"type", "description", "properties", "required", "items", "enum", "default", "additionalProperties"}
+CALLS = {
+    "sequentialthinking": {"thought": "one", "nextThoughtNeeded": False},
+    "resolve-library-id": {"libraryName": "no such library"},
+    "list-libraries": {},
+}
+
+
+def keywords(schema: dict[str, Any]) -> set[str]:
+    """The keywords of a schema, and of the schemas inside it; names of properties are no keywords."""
+    inner = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    return set(schema).union(*(keywords(one) for one in inner if isinstance(one, dict)))
+
+
+def test_strict_validators_accept_every_definition_and_what_it_returns(tmp_path: Path) -> None:
+    with connected("all", tmp_path) as wire:
+        wire.shake("2025-11-25")
+        tools = wire.ask("tools/list")["result"]["tools"]
+        answers = {name: wire.ask("tools/call", {"name": name, "arguments": CALLS[name]})["result"] for name in CALLS}
+
+    for tool in tools:
+        assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", tool["name"])
+        schema = tool["inputSchema"]
+        assert schema["type"] == "object"
+        assert keywords(schema) <= UNDERSTOOD
+        assert set(schema.get("required", ())) <= set(schema["properties"])
+        assert all(re.fullmatch(r"[a-zA-Z0-9_]{1,64}", name) for name in schema["properties"])
+        for written in (schema, tool.get("outputSchema", {})):
+            Draft202012Validator.check_schema(written)
+
+    described = {tool["name"]: tool["outputSchema"] for tool in tools if "outputSchema" in tool}
+    for name, answer in answers.items():
+        Draft202012Validator(described[name]).validate(answer["structuredContent"])
