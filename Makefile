@@ -7,7 +7,7 @@ WORKERS ?= 2
 OUT ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format format-check lint types imports test-slow test-clients bench fixtures dist bundles sbom clean
+.PHONY: help demo test check format format-check lint types imports test-slow test-clients bench fixtures lowest newest dist bundles sbom clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,21 @@ test-slow: $(VENV)/.installed-dev  ## Run the suites that take minutes.
 
 test-clients: $(VENV)/.installed-dev tests/clients/node_modules/.installed  ## Run the suites that need Node, a browser or an MCP client.
 	$(BIN)/python -m pytest -m clients
+
+TOOLS := pytest pytest-xdist hypothesis dirty-equals inline-snapshot import-linter trio gguf openai
+
+lowest: $(VENV)/.made  ## Run the suite with the lowest versions that pyproject.toml allows.
+	$(PYTHON) packaging/bounds.py harness local > $(VENV)/lowest.txt
+	$(PYTHON) -m venv --clear $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install --quiet -c $(VENV)/lowest.txt -e '.[harness,local]' $(TOOLS)
+	$(VENV)-lowest/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not clients"
+	rm -rf $(VENV)-lowest
+
+newest: $(VENV)/.made  ## Run the suite with the newest versions there are today.
+	$(PYTHON) -m venv --clear $(VENV)-newest
+	$(VENV)-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[all,dev]'
+	$(VENV)-newest/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not clients"
+	rm -rf $(VENV)-newest
 
 bench: $(VENV)/.installed-dev  ## Print every benchmark's ratio against its peer or floor.
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
