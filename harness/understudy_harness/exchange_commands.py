@@ -76,6 +76,8 @@ def export(folder: Path, form: str, out: Path | None) -> None:
     # Markdown needs the statistics and so numpy; help and import do not.
     from understudy_harness import export as exporting  # noqa: PLC0415
 
+    for sentence in exporting.unused_lines(folder):
+        click.echo(sentence, err=True)
     if form == "csv":
         path = out or folder / "rows.csv"
         click.echo(f"{exporting.write_csv(folder, path)} rows in {path}.")

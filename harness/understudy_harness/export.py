@@ -12,6 +12,7 @@ from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult
 from understudy_harness.errors import LedgerError
 from understudy_harness.journal import Damage
 from understudy_harness.ledger import Row, RowKey, read_ledger, row_from, transcript_of
+from understudy_harness.news import about_damage
 from understudy_harness.saving import writing
 from understudy_harness.wording import difference, money, percent
 
@@ -56,6 +57,11 @@ def rows_of(folder: Path) -> Iterator[tuple[Mapping[str, Any], Row]]:
             if row.key not in seen:
                 seen.add(row.key)
                 yield arms.get(row.arm, {"label": row.arm, "kind": "other", "models": {}}), row
+
+
+def unused_lines(folder: Path) -> Iterator[str]:
+    """Say which lines of a ledger do not go into an export."""
+    return about_damage([line for line in read_ledger(folder) if isinstance(line, Damage)])
 
 
 def write_csv(folder: Path, path: Path) -> int:

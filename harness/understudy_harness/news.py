@@ -3,12 +3,13 @@
 Sentences about one benchmark come from `about_benchmark`, those about the run from `about_run`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
+from understudy_harness.journal import Damage
 from understudy_harness.wording import count, difference, p_value, percent, points
 
 CEILING = 0.97
@@ -33,6 +34,18 @@ def about_benchmark(result: BenchmarkResult) -> tuple[str, ...]:
     )
 
 
+def about_damage(damage: Sequence[Damage]) -> Iterator[str]:
+    """Lines of a ledger that were not used, kind by kind."""
+    kinds: dict[str, list[int]] = {}
+    for one in damage:
+        kinds.setdefault(one.problem, []).append(one.line)
+    for problem, lines in sorted(kinds.items()):
+        shown = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
+        verb = "is" if len(lines) == 1 else "are"
+        found = count(len(lines), "line")
+        yield f"{found} of the ledger {verb} {_DAMAGE.get(problem, problem)} and not used: {shown}."
+
+
 def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
     yield from analysis.notes
     if analysis.looks > 1:
@@ -48,14 +61,7 @@ def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
             else "That disqualifies the run: load the model with a longer window and run it again."
         )
         yield f"In {count(rows, 'row')} the prompt was cut to fit the model's window. {fate}"
-    kinds: dict[str, list[int]] = {}
-    for damage in analysis.damage:
-        kinds.setdefault(damage.problem, []).append(damage.line)
-    for problem, lines in sorted(kinds.items()):
-        shown = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
-        verb = "is" if len(lines) == 1 else "are"
-        found = count(len(lines), "line")
-        yield f"{found} of the ledger {verb} {_DAMAGE.get(problem, problem)} and not used: {shown}."
+    yield from about_damage(analysis.damage)
     if analysis.columns.in_flight:
         calls = count(analysis.columns.in_flight, "call")
         yield f"{calls} may have been made twice: a process ended while they were under way."

@@ -15,9 +15,10 @@ from understudy_harness.comparison import compare_runs
 from understudy_harness.economics.energy import add_energy
 from understudy_harness.economics.hardware import USD_PER_KWH
 from understudy_harness.errors import SettingsError
-from understudy_harness.journal import secrets_of
+from understudy_harness.journal import Damage, secrets_of
 from understudy_harness.looks import count_look
 from understudy_harness.merge import merge as merge_parts
+from understudy_harness.news import about_damage
 from understudy_harness.report.comparison_page import write_comparison
 from understudy_harness.report.data import as_data
 from understudy_harness.report.page import write_page
@@ -62,12 +63,15 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
     """Compare runs: the same arm on the same samples, before and after, with flips and paired intervals."""
     if len(folders) < 2:
         raise SettingsError("Give at least two folders: the run before and the run after.")
-    compared = compare_runs([analyze(read_columns(folder)) for folder in folders])
+    analyses = [analyze(read_columns(folder)) for folder in folders]
+    for folder, analysis in zip(folders, analyses, strict=True):
+        _say_damage(folder, analysis.damage)
+    compared = compare_runs(analyses)
     if not compared.pairs:
         raise SettingsError("The runs share no arm on the same samples, so nothing can be paired.")
     console = Console()
     for line in compared.lines():
-        console.print(line)
+        console.print(line, markup=False)
     click.echo(f"\n{write_comparison(compared, out or folders[-1] / 'compare.html')}")
 
 
@@ -80,6 +84,8 @@ def merge(parts: Sequence[Path], out: Path) -> None:
     click.echo(f"{count(merged.rows, 'row')} in {out}.")
     if merged.doubled:
         click.echo(f"{count(merged.doubled, 'row')} stood in more than one part; the first counts.", err=True)
+    if merged.differing:
+        click.echo(f"{merged.differing} of them had another score there. Were the parts run twice?", err=True)
     for part, damage in merged.damage[:20]:
         click.echo(f"{part}: line {damage.line} was not taken over: {damage.problem}.", err=True)
 
@@ -119,10 +125,16 @@ def plan(
     click.echo("Epochs never replace clusters: no ratio is printed below 20 clusters or 100 samples.")
 
 
+def _say_damage(folder: Path, damage: Sequence[Damage]) -> None:
+    for sentence in about_damage(damage):
+        click.echo(f"{folder}: {sentence}", err=True)
+
+
 def _pilot_scores(folder: Path) -> tuple[list[list[float]], list[list[float]], list[list[float]]]:
     """Scores by sample and epoch of the first S, L and C arms of a run."""
     columns = read_columns(folder)
     analysis = analyze(columns)
+    _say_damage(folder, analysis.damage)
     contrast = next((c for b in analysis.benchmarks for c in b.contrasts if c.cloud is not None), None)
     if contrast is None or contrast.cloud is None:
         raise SettingsError(f"{folder} has no S, L and C on the same samples, so it is no pilot.")

@@ -49,7 +49,7 @@ def run_options(command: F) -> F:
     for option in reversed(
         (
             click.option("--limit", type=click.IntRange(1), help="Samples per benchmark, drawn by the seed."),
-            click.option("--epochs", type=click.IntRange(1), default=1, show_default=True, help="Repeats per sample."),
+            click.option("--epochs", type=click.IntRange(1), help="Repeats per sample. [default: 1]"),
             click.option("--seed", type=int, default=0, show_default=True, help="Everything drawn follows from it."),
             click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: results/<name>]"),
             click.option("--concurrency", type=click.IntRange(1), help="Rows in flight per model."),
@@ -112,7 +112,9 @@ def run(
     if sweep is not None:
         if local or cloud or scaffolds or benchmarks:
             raise SettingsError("--sweep brings models, scaffolds and benchmarks; leave the other options out.")
-        cells = read_sweep(sweep, seed=seed)
+        read = read_sweep(sweep, seed=seed)
+        cells = read.cells
+        options["epochs"] = options["epochs"] or read.epochs
     else:
         cells = _cells(local, cloud, scaffolds, controls, bare, benchmarks, seed)
     chosen = _split(split, final=final)
@@ -258,7 +260,8 @@ def _cells(
 
 def _limits(options: dict[str, Any]) -> dict[str, Any]:
     budget = Budget(usd=options["row_usd"], tokens=options["row_tokens"], seconds=options["row_seconds"])
-    kept = {name: options[name] for name in ("limit", "epochs", "seed", "concurrency", "most_usd")}
+    kept = {name: options[name] for name in ("limit", "seed", "concurrency", "most_usd")}
+    kept["epochs"] = options["epochs"] or 1
     return {**kept, "row_budget": budget}
 
 

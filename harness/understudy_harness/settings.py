@@ -22,6 +22,8 @@ class Shard:
     count: int
 
     def __post_init__(self) -> None:
+        if self.count < 1:
+            raise SettingsError(f"--shard {self.index}/{self.count} has no parts. Write 1/4 for the first of four.")
         if not 1 <= self.index <= self.count:
             raise SettingsError(
                 f"--shard {self.index}/{self.count} is none of 1/{self.count} to {self.count}/{self.count}."

@@ -5,6 +5,7 @@ cloud = ["openai:gpt-5-mini"]
 scaffolds = ["Think()", "Retry(Direct(), tries=5)"]
 controls = ["Direct(temperature=0.8)"]
 benchmarks = ["gsm8k", "humaneval+"]
+epochs = 3                   # --epochs overrides it
 
 [[arms]]                     # an arm with roles of its own, on every benchmark or on one
 label = "plan in the cloud"
@@ -14,8 +15,8 @@ roles = {local = "ollama:qwen3:4b", cloud = "openai:gpt-5-mini"}
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,22 @@ from understudy.spelling import fingerprint, spell
 from understudy_harness.arms import BARE, Arm, build_arms, read_scaffold, roles_of
 from understudy_harness.errors import SettingsError
 from understudy_harness.settings import Cell
+from understudy_harness.wording import count
 
 _LISTS = ("local", "cloud", "scaffolds", "controls", "benchmarks")
-_KNOWN = {*_LISTS, "bare", "arms"}
+_KNOWN = {*_LISTS, "bare", "arms", "epochs"}
+_ARM_TEXTS = ("label", "scaffold", "benchmark", "kind")
 
 
-def read_sweep(path: Path, *, seed: int = 0) -> tuple[Cell, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What a file asks for."""
+
+    cells: tuple[Cell, ...]
+    epochs: int | None = None
+
+
+def read_sweep(path: Path, *, seed: int = 0) -> Sweep:
     """Read a sweep file.
 
     Raises:
@@ -41,10 +52,19 @@ def read_sweep(path: Path, *, seed: int = 0) -> tuple[Cell, ...]:
     names = content.get("benchmarks") or []
     if not names:
         raise SettingsError(f'{path}: `benchmarks` is missing. Write benchmarks = ["gsm8k"].')
-    return tuple(
+    for entry in arms:
+        _check_arm(path, entry, names)
+    cells = tuple(
         Cell(benchmark=name, arms=_distinct([*_grid(content, name, seed), *_own(path, arms, name, seed)]))
-        for name in names
+        for name in dict.fromkeys(names)
     )
+    for cell in cells:
+        if len(cell.arms) < 2:
+            raise SettingsError(
+                f"{path}: {cell.benchmark} has {count(len(cell.arms), 'arm')}, which compares nothing. Add `local` "
+                "models and `scaffolds`, a `cloud` model, or [[arms]]."
+            )
+    return Sweep(cells=cells, epochs=content.get("epochs"))
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -60,7 +80,32 @@ def _content(path: Path) -> Mapping[str, Any]:
     for name in _LISTS:
         if name in content and not _all_texts(content[name]):
             raise SettingsError(f'{path}: `{name}` must be a list of texts, such as {name} = ["…"].')
+    if not isinstance(content.get("bare", ""), str):
+        raise SettingsError(f'{path}: `bare` must be a text, such as bare = "Direct()".')
+    epochs = content.get("epochs", 1)
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
+        raise SettingsError(f"{path}: `epochs` must be a whole number of at least 1, not {epochs!r}.")
     return content
+
+
+def _check_arm(path: Path, entry: Mapping[str, Any], benchmarks: Sequence[str]) -> None:
+    unknown = sorted(set(entry) - {*_ARM_TEXTS, "roles"})
+    if unknown:
+        raise SettingsError(f"{path}: [[arms]] has {unknown[0]!r}, which is not known.")
+    for name in _ARM_TEXTS:
+        if not isinstance(entry.get(name, ""), str):
+            raise SettingsError(f"{path}: `{name}` of [[arms]] must be a text, not {entry[name]!r}.")
+    roles = entry.get("roles", {})
+    if not isinstance(roles, dict) or not all(isinstance(spec, str) for spec in roles.values()):
+        raise SettingsError(
+            f'{path}: `roles` of [[arms]] must be models by role, such as roles = {{local = "ollama:qwen3:4b"}}.'
+        )
+    benchmark = entry.get("benchmark")
+    if benchmark is not None and benchmark not in benchmarks:
+        raise SettingsError(
+            f"{path}: [[arms]] names the benchmark {benchmark!r}, which is not among `benchmarks` "
+            f"({', '.join(benchmarks)})."
+        )
 
 
 def _all_texts(value: Any) -> bool:
@@ -86,9 +131,6 @@ def _own(path: Path, entries: list[dict[str, Any]], benchmark: str, seed: int) -
     for entry in entries:
         if entry.get("benchmark", benchmark) != benchmark:
             continue
-        unknown = sorted(set(entry) - {"label", "scaffold", "roles", "benchmark", "kind"})
-        if unknown:
-            raise SettingsError(f"{path}: [[arms]] has {unknown[0]!r}, which is not known.")
         scaffold = read_scaffold(str(entry.get("scaffold", "")), option=f"{path}: scaffold")
         roles = entry.get("roles", {})
         missing = [role for role in roles_of(scaffold) if role not in roles]

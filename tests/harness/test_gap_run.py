@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from tests.harness.answering import AnsweringServer, answering, write_sums
 from understudy_harness.analysis import analyze
 from understudy_harness.cli import understudy
 from understudy_harness.columns import read_columns
-from understudy_harness.journal import Damage
-from understudy_harness.ledger import LEDGER, read_ledger
+from understudy_harness.journal import Damage, encode
+from understudy_harness.ledger import LEDGER, Ledger, read_ledger, row_from
 from understudy_harness.report.data import as_data
 
 
@@ -219,6 +220,61 @@ def test_shards_join_into_the_run_that_one_process_would_have_made(tmp_path: Pat
     assert table(tmp_path / "joined") == table(tmp_path / "whole")
     assert "stood in more than one part" in twice.output
     assert gap("report", tmp_path / "joined").exit_code == 0
+
+
+def test_parts_with_other_data_are_no_parts_and_conflicting_rows_are_counted(tmp_path: Path) -> None:
+    with answering() as server:
+        sums = write_sums(tmp_path / "sums.jsonl", 6)
+        gap(*run_words(server, sums, tmp_path / "one"))
+        write_sums(sums, 7)
+        gap(*run_words(server, sums, tmp_path / "other"))
+    refused = gap("merge", tmp_path / "one", tmp_path / "other", "--out", tmp_path / "joined")
+
+    assert refused.exit_code == 2
+    assert "with different data" in " ".join(refused.output.split())
+    assert not (tmp_path / "joined").exists()
+
+    with Ledger(tmp_path / "copy") as ledger:
+        for line in read_ledger(tmp_path / "one"):
+            assert not isinstance(line, Damage)
+            content = {name: value for name, value in line.record.items() if name not in ("v", "kind", "id", "sum")}
+            if line.record["kind"] == "header":
+                header = ledger.header(content)
+            elif line.record["kind"] == "row":
+                ledger.write(replace(row_from(line.record), score=0.25, transcript=None), header)
+    joined = gap("merge", tmp_path / "one", tmp_path / "copy", "--out", tmp_path / "joined")
+
+    assert "24 rows stood in more than one part; the first counts." in joined.output
+    assert "24 of them had another score there." in joined.output
+    assert table(tmp_path / "joined") == table(tmp_path / "one")
+
+
+def test_every_command_says_which_lines_it_did_not_use(tmp_path: Path) -> None:
+    with answering() as server:
+        words = run_words(server, write_sums(tmp_path / "sums.jsonl", 6), tmp_path / "out", "--epochs", "2")
+        gap(*words)
+        ledger = tmp_path / "out" / LEDGER
+        lines = ledger.read_bytes().splitlines(keepends=True)
+        damaged = lines[-1].replace(b'"score":', b'"score":0')
+        newer = encode({"v": 99, "kind": "row"})
+        ledger.write_bytes(b"".join([*lines[:-1], damaged, newer, lines[-2], b'{"torn']))
+        before = read_columns(tmp_path / "out")
+        said = {
+            "report": gap("report", tmp_path / "out").output,
+            "compare": gap("compare", tmp_path / "out", tmp_path / "out").output,
+            "export": gap("export", tmp_path / "out", "--to", "csv").output,
+            "plan": gap("plan", "--pilot", tmp_path / "out").output,
+            "merge": gap("merge", tmp_path / "out", "--out", tmp_path / "joined").output,
+        }
+        again = gap(*words)
+
+    assert before.rows == 47
+    for command, output in said.items():
+        assert "torn" in output, command
+        assert "changed after it was written" in " ".join(output.split()) or "edited" in output, command
+        assert "later version" in " ".join(output.split()) or "newer" in output, command
+    assert "1 row run" in again.output
+    assert read_columns(tmp_path / "out").rows == 48
 
 
 def test_edited_doubled_torn_and_newer_lines_are_said_and_change_nothing_silently(tmp_path: Path) -> None:

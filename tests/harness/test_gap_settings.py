@@ -178,6 +178,7 @@ def test_a_sweep_is_a_grid_and_arms_of_your_own(tmp_path: Path) -> None:
         cloud = ["openai:c"]
         scaffolds = ["Vote()"]
         benchmarks = ["gsm8k", "humaneval"]
+        epochs = 3
         [[arms]]
         label = "mixed"
         scaffold = 'Escalate(Vote(), On("cloud", Direct()))'
@@ -186,8 +187,10 @@ def test_a_sweep_is_a_grid_and_arms_of_your_own(tmp_path: Path) -> None:
         """
     )
 
-    cells = read_sweep(path)
+    sweep = read_sweep(path)
+    cells = sweep.cells
 
+    assert sweep.epochs == 3
     assert [cell.benchmark for cell in cells] == ["gsm8k", "humaneval"]
     assert Counter(arm.kind for arm in cells[0].arms) == {"L": 2, "S": 3, "C": 1, "CS": 1}
     assert len(cells[1].arms) == 6
@@ -202,6 +205,14 @@ def test_a_sweep_is_a_grid_and_arms_of_your_own(tmp_path: Path) -> None:
         pytest.param("locals = []", "'locals' is not known", id="unknown key"),
         pytest.param("local = 'x'\nbenchmarks = ['b']", "`local` must be a list", id="text instead of a list"),
         pytest.param("local = ['x']", "`benchmarks` is missing", id="no benchmarks"),
+        pytest.param("benchmarks = ['b']", "b has 0 arms, which compares nothing", id="nothing to run"),
+        pytest.param("local = ['x']\nbenchmarks = ['b']", "b has 1 arm, which compares nothing", id="one arm"),
+        pytest.param("bare = 3\nbenchmarks = ['b']", "`bare` must be a text", id="bare is a number"),
+        pytest.param("epochs = 0\nbenchmarks = ['b']", "`epochs` must be a whole number", id="no epoch"),
+        pytest.param("benchmarks = ['b']\n[[arms]]\nlabel = 5", "`label` of .* must be a text, not 5", id="label"),
+        pytest.param("benchmarks = ['b']\n[[arms]]\nroles = 'l'", "must be models by role", id="roles are a text"),
+        pytest.param("benchmarks = ['b']\n[[arms]]\nroles = {local = 3}", "must be models by role", id="a role is 3"),
+        pytest.param("benchmarks = ['b']\n[[arms]]\nbenchmark = 'c'", "'c', which is not among", id="other benchmark"),
         pytest.param("arms = 3\nbenchmarks = ['b']", "must be tables", id="arms are no tables"),
         pytest.param("benchmarks = ['b']\n[[arms]]\nscafold = 'x'", "'scafold'", id="unknown key of an arm"),
         pytest.param("benchmarks = ['b']\n[[arms]]\nscaffold = 'Vote()'", "the role 'local'", id="a role is missing"),
