@@ -1,6 +1,5 @@
 """Which layers this machine gives, found by using each, and which of them a policy insists on."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,25 +52,22 @@ def probe(
     A view that fails half way takes the whole run with it, so it is left out at the second try.
     """
     wanted = tuple(name for name in ALL if name not in off)
-    reasons = {name: "switched off" for name in ALL if name in off}
+    switched_off = {name: "switched off" for name in ALL if name in off}
+    reason = ""
     for leave_out in ((), ("view",), ("view", "network", "namespaces")):
         layers = tuple(name for name in wanted if name not in leave_out)
         try:
-            missing = attempt(layers)
+            missing = {**switched_off, **attempt(layers)}
         except OSError as error:
-            reasons |= {
-                name: str(error)
-                for name in ("view", "network", "namespaces")[: max(1, len(leave_out))]
-                if name not in off
-            }
+            reason = str(error)
             continue
-        missing = {**missing, **{name: reasons[name] for name in leave_out if name in reasons}}
-        if missing.keys() & {"namespaces"} and "view" in layers:
+        missing |= {name: reason for name in leave_out if name not in off}
+        if "namespaces" in missing:
             missing.setdefault("view", missing["namespaces"])
         kept = tuple(name for name in layers if name not in missing)
         found = Isolation(layers=kept, missing=missing, network=network)
         return replace(found, cure=cure(found) if missing else "")
-    raise SandboxRefused(f"No test can be run here: {reasons}.")
+    raise SandboxRefused(f"No test can be run here: {reason}.")
 
 
 def insist(isolation: Isolation, policy: Policy) -> None:
@@ -104,16 +100,19 @@ def _unprotected(have: set[str]) -> list[str]:
     return [name for name, kept in promises.items() if not kept]
 
 
-def cure(isolation: Isolation) -> str:
-    """One line on how to get the missing namespaces or Landlock on this system."""
-    if _reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" and "namespaces" in _lost(isolation):
-        return "AppArmor restricts user namespaces: `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`."
-    if os.path.exists("/.dockerenv") and _lost(isolation):
-        return "In Docker: `docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined`."
-    if _reads("/proc/sys/kernel/unprivileged_userns_clone") == "0" and _lost(isolation):
-        return "User namespaces are off: `sudo sysctl -w kernel.unprivileged_userns_clone=1`."
-    if _reads("/proc/sys/user/max_user_namespaces") == "0" and _lost(isolation):
-        return "User namespaces are off: `sudo sysctl -w user.max_user_namespaces=10000`."
+def cure(isolation: Isolation, root: Path = Path("/")) -> str:
+    """One line on how to get the missing namespaces or Landlock on this system, whose files lie below `root`."""
+    if _lost(isolation):
+        if _reads(root / "proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+            return (
+                "AppArmor restricts user namespaces: `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`."
+            )
+        if (root / ".dockerenv").exists():
+            return "In Docker: `docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined`."
+        if _reads(root / "proc/sys/kernel/unprivileged_userns_clone") == "0":
+            return "User namespaces are off: `sudo sysctl -w kernel.unprivileged_userns_clone=1`."
+        if _reads(root / "proc/sys/user/max_user_namespaces") == "0":
+            return "User namespaces are off: `sudo sysctl -w user.max_user_namespaces=10000`."
     if "landlock" in isolation.missing:
         return "Landlock needs Linux 5.13 and `landlock` in the kernel's `lsm=` list."
     return "Run `understudy test doctor` to see each layer."
@@ -123,9 +122,9 @@ def _lost(isolation: Isolation) -> set[str]:
     return {"namespaces", "network", "view"} & isolation.missing.keys()
 
 
-def _reads(path: str) -> str:
+def _reads(path: Path) -> str:
     try:
-        return Path(path).read_text().strip()
+        return path.read_text().strip()
     except OSError:
         return ""
 
