@@ -79,7 +79,7 @@ bundles: $(VENV)/.installed-dev  ## Build the .mcpb bundles.
 sbom: $(VENV)/.made  ## List what the base install consists of, as CycloneDX.
 	$(PYTHON) -m venv --clear $(VENV)-sbom
 	$(VENV)-sbom/bin/python -m pip install --quiet . && mkdir -p dist
-	$(PIP) install --quiet cyclonedx-bom && $(BIN)/cyclonedx-py environment $(VENV)-sbom/bin/python -o dist/understudy.cdx.json
+	$(PIP) install --quiet cyclonedx-bom && $(BIN)/cyclonedx-py environment --pyproject pyproject.toml $(VENV)-sbom/bin/python -o dist/understudy.cdx.json
 	rm -rf $(VENV)-sbom
 
 clean:  ## Remove the environment and the caches; results stay.
