@@ -17,7 +17,7 @@ import click
 from understudy_harness import cli
 
 PATIENCE_S = 6.0
-WAITS = {"proxy", "watch", "serve", "test"}  # with a nonsensical option a server may run, or tests may
+WAITS = {"proxy", "watch", "serve", "test", "doctor"}  # these may be busy, with a nonsensical option or not
 TEXTS = ("", "nonsense", "a=b", "=", "nonsense:x", "http://127.0.0.1:1/v1#x", "\udcff", "x" * 5_000)
 NUMBERS = ("nonsense", "-1", "0", "nan", "inf", "1e999", "9" * 30, "")
 PATHS = ("missing/thing", "folder", "file", "", "x" * 300, "file/inside", "/proc/self/mem")
