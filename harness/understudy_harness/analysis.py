@@ -110,6 +110,8 @@ class Contrast:
     flips: stats.Flips
     over_chord: float | None
     """For a router: its score above the coin flip with the same share of cloud calls."""
+    routing: stats.Routing | None
+    """For a router: APGR and CPT(80 %) of the curve through the small model, its one setting and the large model."""
 
     @property
     def is_router(self) -> bool:
@@ -449,7 +451,15 @@ def _contrast(
         over_chord=None
         if high is None or not arm.about.get("router")
         else stats.gain_over_chord(float(s.mean()), arm.cloud_share, weak=float(low.mean()), strong=float(high.mean())),
+        routing=None if high is None else _routing(arm, s, low, high),
     )
+
+
+def _routing(arm: ArmResult, s: Numbers, low: Numbers, high: Numbers) -> stats.Routing | None:
+    weak, strong = float(low.mean()), float(high.mean())
+    if not arm.about.get("router") or not 0 < arm.cloud_share < 1 or strong <= weak:
+        return None
+    return stats.routing([0.0, arm.cloud_share, 1.0], [weak, float(s.mean()), strong], weak=weak, strong=strong)
 
 
 def _frontier(arms: Sequence[ArmResult], codes: Counts, level: float) -> tuple[stats.FrontierPoint, ...]:

@@ -15,10 +15,11 @@ LEAST = 30  # samples on either side; fewer choose and score by chance
 def curve(result: BenchmarkResult) -> tuple[stats.BudgetPoint, ...]:
     """The curve at the cost of every arm; empty where costs are unknown or there are too few samples.
 
-    The samples are split by a hash of their cluster, whatever split was run: an arm is chosen where it is not scored.
+    The samples are split by a hash of their cluster, another one than that of dev and test, so that every split falls
+    into two: an arm is chosen where it is not scored.
     """
     priced = {arm.id: arm for arm in result.arms if arm.usd_per_sample and arm.rows and arm.kind != "control"}
-    chooses = np.array([in_dev(cluster) for cluster in result.clusters], dtype=bool)
+    chooses = np.array([in_dev(f"budget/{cluster}") for cluster in result.clusters], dtype=bool)
     if len(priced) < 2 or min(chooses.sum(), (~chooses).sum()) < LEAST:
         return ()
     dev, test = _means(priced, chooses), _means(priced, ~chooses)

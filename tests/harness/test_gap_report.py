@@ -13,6 +13,7 @@ from tests.benchmarks.bench_harness_report import row_of, transcript_of, write_r
 
 from understudy_harness.analysis import Analysis, analyze
 from understudy_harness.arms import Arm, build_arms
+from understudy_harness.budgets import curve
 from understudy_harness.cli import understudy
 from understudy_harness.columns import read_columns
 from understudy_harness.ledger import Ledger, Row, RowKey, Spend
@@ -21,6 +22,7 @@ from understudy_harness.progress import Progress, duration
 from understudy_harness.report.data import as_data
 from understudy_harness.report.page import write_page
 from understudy_harness.report.terminal import show
+from understudy_harness.sample import in_dev
 from understudy_harness.wording import money, points, seconds
 
 
@@ -132,6 +134,15 @@ def test_a_router_gets_its_gain_over_the_chord_and_no_share_of_the_gap(tmp_path:
     assert contrast.over_chord == pytest.approx(80 / 120 - (40 / 120 + 1 / 3 * 60 / 120))
     assert contrast.refusals == ("the scaffold calls the large model itself: see its gain over the chord",)
     assert "over the chord" in text_of(found)
+    # Recovered (80 - 40) / (100 - 40) = 2/3 at a third of the calls: two trapezoids, and 80 % on the way to all calls.
+    assert contrast.routing is not None
+    assert contrast.routing.apgr == pytest.approx((1 / 3) * (2 / 3) / 2 + (2 / 3) * (2 / 3 + 1) / 2)
+    assert contrast.routing.cpt == pytest.approx(1 / 3 + (0.8 - 2 / 3) / (1 / 3) * 2 / 3)
+    assert "APGR 0.67 (a coin flip: 0.50), 80 % of the gap from 60.0 % of the calls." in " ".join(
+        text_of(found).split()
+    )
+    assert "APGR 0.67" in write_page(found).read_text()
+    assert as_data(found)["benchmarks"][0]["contrasts"][0]["apgr"] == contrast.routing.apgr
 
 
 def test_cut_prompts_disqualify_a_run_until_that_is_overridden(tmp_path: Path) -> None:
@@ -395,6 +406,16 @@ def test_a_budget_buys_the_arm_that_was_best_on_other_clusters(tmp_path: Path) -
     assert [kinds[point["arm"]] for point in found["budgets"]][:3] == ["L", "S", "C"]
     assert [point["usd"] for point in found["budgets"]] == sorted(point["usd"] for point in found["budgets"])
     assert "What a budget buys" in write_page(analysis).read_text()
+
+
+@pytest.mark.parametrize("of_dev", [True, False])
+def test_either_split_alone_has_clusters_to_choose_by_and_others_to_score(tmp_path: Path, of_dev: bool) -> None:
+    analysis = write_rows(tmp_path, {"L": steps(40, 400), "C": steps(300, 400)})
+    result = analysis.benchmarks[0]
+    clusters = [name for name in (f"c{number}" for number in range(400)) if in_dev(name) == of_dev]
+    result.clusters = tuple(clusters[index % len(clusters)] for index in range(400))
+
+    assert [point.score for point in curve(result)]
 
 
 def test_fewer_than_thirty_samples_are_shown_one_by_one_and_nothing_is_made_of_them(tmp_path: Path) -> None:

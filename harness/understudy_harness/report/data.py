@@ -90,6 +90,8 @@ def _contrast(contrast: Contrast) -> dict[str, Any]:
         else _gap(contrast.fair_gap, stats.refusals(contrast.fair_gap)),
         "difference_in_differences": None if contrast.did is None else _difference(contrast.did),
         "over_chord": contrast.over_chord,
+        "apgr": None if contrast.routing is None else contrast.routing.apgr,
+        "cpt80": None if contrast.routing is None else contrast.routing.cpt,
         "flips": {"gained": contrast.flips.gained, "lost": contrast.flips.lost, "same": contrast.flips.same},
     }
 

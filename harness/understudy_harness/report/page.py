@@ -13,7 +13,7 @@ from understudy_harness.budgets import curve
 from understudy_harness.report import figures, provenance_view, transcripts
 from understudy_harness.report.cost import per_solved
 from understudy_harness.report.shell import embed, page
-from understudy_harness.report.terminal import share_of_gap
+from understudy_harness.report.terminal import routed, share_of_gap
 from understudy_harness.saving import save
 from understudy_harness.wording import count, interval, money, p_value, percent, points, seconds
 
@@ -184,7 +184,7 @@ def _story(contrast: Contrast) -> str:
         )
     tiles.append(_tile("Per solved sample", escape(per_solved(contrast.arm)), _cost_of_others(contrast)))
     if contrast.over_chord is not None:
-        sent = f"{percent(contrast.arm.cloud_share)} of its calls go to the large model"
+        sent = f"{percent(contrast.arm.cloud_share)} of its calls go to the large model.{routed(contrast)}"
         tiles.append(_tile("Over the chord", f'{points(contrast.over_chord)} <span class="unit">points</span>', sent))
     tiles.append(_ratio(contrast))
     name = escape(contrast.arm.scaffold or contrast.arm.label)

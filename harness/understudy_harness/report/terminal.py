@@ -102,10 +102,19 @@ def headline(contrast: Contrast) -> list[str]:
     if contrast.over_chord is not None:
         lines.append(
             f"It sends {percent(contrast.arm.cloud_share)} of its calls to the large model and lies "
-            f"{points(contrast.over_chord)} points over the chord."
+            f"{points(contrast.over_chord)} points over the chord.{routed(contrast)}"
         )
     lines.append(share_of_gap(contrast))
     return lines
+
+
+def routed(contrast: Contrast) -> str:
+    """APGR and CPT of a router, in a sentence; empty for any other scaffold, and where there is no gap."""
+    found = contrast.routing
+    if found is None:
+        return ""
+    reached = f", 80 % of the gap from {percent(found.cpt)} of the calls" if found.cpt is not None else ""
+    return f" APGR {found.apgr:.2f} (a coin flip: 0.50){reached}."
 
 
 def share_of_gap(contrast: Contrast) -> str:
