@@ -1,5 +1,6 @@
 """GSM8K: the number is what is graded, not its spelling."""
 
+import json
 import os
 from pathlib import Path
 
@@ -52,6 +53,43 @@ def test_the_reference_rule_marks_cents_wrong() -> None:
     assert not reference_answer("#### 20.00", "#### 20")
     assert not reference_answer("The answer is 20", "#### 20")
     assert gold("so\n#### 5,600") == "5600"
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "word"),
+    [
+        pytest.param("$1,234.00", "1234", "right", id="dollars, comma and cents"),
+        pytest.param("So she pays **1,234**", "1234", "right", id="bold"),
+        pytest.param("The answer is $\\boxed{1,234}$.", "1234", "right", id="boxed"),
+        pytest.param("Answer: 1234.", "1234", "right", id="a full stop"),
+        pytest.param("Answer: 1234 dollars per year", "1234", "right", id="units"),
+        pytest.param("<answer>1234</answer>", "1234", "right", id="tags"),
+        pytest.param('{"answer": 1234}', "1234", "right", id="JSON"),
+        pytest.param("```\n1234\n```", "1234", "right", id="a block"),
+        pytest.param("#### 1,234", "1234", "right", id="the reference's mark"),
+        pytest.param("Answer: 1234%", "1234", "right", id="percent"),
+        pytest.param("12 + 1222 = 1234", "1234", "right", id="a calculation"),
+        pytest.param("First 7, then 9.\nAnswer: 42", "42", "right", id="several numbers"),
+        pytest.param("10 - 15 = -5", "-5", "right", id="negative"),
+        pytest.param("0042", "42", "right", id="zeros in front"),
+        pytest.param("1234.5", "1234", "wrong", id="a decimal that is another number"),
+        pytest.param("5", "-5", "wrong", id="the sign is missing"),
+        pytest.param("Answer: 42, not 40", "42", "wrong", id="the last number counts"),
+        pytest.param("Answer: 1/2", "0.5", "wrong", id="a fraction is not calculated"),
+        pytest.param("Answer: 84/2", "42", "wrong", id="nor is a division"),
+        pytest.param("forty-two", "42", "malformed", id="a number in words"),
+        pytest.param("", "42", "malformed", id="nothing"),
+        pytest.param("I cannot tell.", "42", "malformed", id="no number"),
+    ],
+)
+async def test_replies_as_models_write_them(tmp_path: Path, text: str, right: str, word: str) -> None:
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps({"question": "q", "answer": f"#### {right}"}), encoding="utf-8")
+    benchmark = open_benchmark(f"gsm8k:{path}")
+    (sample,) = benchmark.samples("all")
+    grade = await benchmark.grade(sample, answer_from_text(text, sample.problem), Grader())
+    assert grade.word == word
+    assert grade.score == float(word == "right")
 
 
 @needs_lines
