@@ -107,8 +107,6 @@ def _folded(key: str) -> str:
 def quoted_calls(text: str, whole: bool) -> Iterator[Found]:
     """A whole text that is JSON in a JSON string."""
     stripped = text.strip()
-    if re.match(r'[{\[]\s*\\"', stripped) and not re.search(r'(?<!\\)"', stripped):
-        stripped = f'"{stripped}"'  # only its quotes are left out
     if not stripped.startswith(('"{', '"[')):
         return
     try:
@@ -183,9 +181,14 @@ def key_values(text: str, whole: bool) -> Iterator[Found]:
 _PAIR = re.compile(r"<arg_key>([^<]*)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
 
 
+_LONE = re.compile(
+    rf"<tool_call>\s*(?:\{{\s*[\"']name[\"']\s*:)?\s*[\"']?(?P<name>{_NAME})[\"']?\s*\}}?\s*</tool_call>"
+)
+
+
 def lone_names(text: str, whole: bool) -> Iterator[Found]:
     """`<tool_call>now</tool_call>`: a tool that wants nothing (GLM)."""
-    for match in re.finditer(rf"<tool_call>\s*(?P<name>{_NAME})\s*</tool_call>", text):
+    for match in _LONE.finditer(text):
         yield Found(match.start(), match.end(), match["name"], "")
 
 
@@ -226,6 +229,8 @@ _MARKED = tuple(
         rf"\[TOOL_CALLS\]\s*(?P<name>{_NAME})\s*(?:\[CALL_ID\]\w+)?\s*(?:\[ARGS\])?",
         rf">>>\s*(?P<name>{_NAME})\s*\n",
         rf"to=(?P<name>{_NAME})[^{{]{{0,80}}?<\|message\|>",
+        rf"\bfunctions\.(?P<name>{_NAME})\s*<\|channel\|>[^{{]{{0,80}}?<\|message\|>",
+        rf"\A[\s`*]{{0,8}}(?P<name>{_NAME})[`*:]{{0,4}}[ \t]*\n",
         rf"<tool_call>\s*(?P<name>{_NAME})\s*(?:\n|:|=)?",
         _LABELED,
         rf"^[ \t]*Action[ \t]*\d*[ \t]*:[ \t]*(?P<name>{_NAME})[ \t]*\[",

@@ -8,6 +8,7 @@ SENTENCE = 400  # characters in front of a call that say whether it is meant
 _TAGS = re.compile(
     r"<\|(?:eot_id|im_end|end|eom_id)\|>\s*<\|(?:start_header_id|im_start|start)\|>\s*assistant(?:<\|end_header_id\|>)?\s*\Z|"
     r"</?(?:tools?|name|args|arguments|tool[_-]calls?|function_?calls?|tool_use|use_mcp_tool|response|scratch_pad|"
+    r"pre|code|"
     r"[\w-]+:tool_call|TOOLCALL|tool_code|function|invoke|｜DSML｜[\w]+)\s*/?>|<server_name>.*?</server_name>|^>>>\s*\w+$|"
     r"<[|｜][\w▁|/ ]*[|｜]>|<\|?/?\|?tool_call\|?>|\[/?(?:TOOL_CALLS|TOOL_CALL|ARGS|AVAILABLE_TOOLS)\]|functools|"
     r"```(?:json|tool_code|tool_calls?|xml|python)?|</s>|<\|eot_id\|>|<\|im_end\|>|&[lg]t;|"
@@ -18,8 +19,10 @@ _TALK = re.compile(
     r"\b(?:for example|for instance|e\.g\.|an example|example:|such as|like this|would (?:call|look|be)|"
     r"could (?:call|use)|you (?:can|could|would|should)|yourself|if you|the format|the schema|do not|don't|never|"
     r"won't|cannot|can't|instead of|hypothetical|not (?:call|use|run|make|send|execute)|sample|earlier|"
+    r"you asked|you requested|as requested|"
     r"previously|last time|I (?:sent|called|ran|tried|used|made|wrote))\b[^.!?\n]*[:.,]?\s*$|"
-    r"\b(?:shall|should|may|can|could|do you want|would you like)\b[^.!?\n]*\?\s*$|\w\s*=\s*$",
+    r"\b(?:shall|should|may|can|could|do you want|would you like)\b[^.!?\n]*\?\s*$|\w\s*=\s*$|"
+    r"\b(?:sent|received|got|returned|logged)\s*:?\s*$",
     re.IGNORECASE,
 )
 

@@ -19,7 +19,7 @@ def python_calls(text: str, whole: bool) -> Iterator[Found]:
 
 
 _PYTHONIC = (
-    re.compile(r"```(?:tool_code|tool_call|tool_calls|function_call)\s*\n(?P<code>.*?)(?:```|\Z)", re.DOTALL),
+    re.compile(r"```(?:tool_code|tool_call|tool_calls|function_call)\s+(?P<code>.*?)(?:```|\Z)", re.DOTALL),
     re.compile(r"<\|tool_call_start\|>(?P<code>.*?)(?:<\|tool_call_end\|>|\Z)", re.DOTALL),
     re.compile(r"<function_calls>(?P<code>[^<]*?)(?:</function_calls>|\Z)", re.DOTALL),
     re.compile(r"<tool_code>(?P<code>.*?)(?:</tool_code>|\Z)", re.DOTALL),
@@ -28,7 +28,7 @@ _PYTHONIC = (
     re.compile(r"<\|python_start\|>(?P<code>.*?)(?:<\|python_end\|>|\Z)", re.DOTALL),
     re.compile(r"^[ \t]*Action[ \t]*\d*[ \t]*:[ \t]*(?P<code>[\w.]+\(.*\))[ \t]*$", re.MULTILINE),
     re.compile(r"```(?:python|py)?[ \t]*\n(?P<code>[^`]*\bdefault_api\.[^`]*)(?:```|\Z)"),
-    re.compile(r"\A[\s`]*(?:(?:python|py)\s+)?(?P<code>\[.*\]|(?!print\b)[\w.]+\(.*\))[\s`]*\Z", re.DOTALL),
+    re.compile(r"\A[\s`]*(?:(?:python|py)\s+)?(?P<code>\[.*\]|(?!print\b)[\w.]+\(.*\))[\s`;]*\Z", re.DOTALL),
 )
 
 
@@ -91,9 +91,11 @@ def _python_call(node: ast.expr) -> tuple[str, dict[str, Any]] | None:
         for number, argument in enumerate(node.args):
             given[f"${number}"] = _literal(argument)  # by position; `rescue` knows the parameters
         for keyword in node.keywords:
-            if keyword.arg is None or keyword.arg in given:
+            value = _literal(keyword.value)
+            named = value if keyword.arg is None else {keyword.arg: value}
+            if not isinstance(named, dict) or given.keys() & named.keys():
                 return None
-            given[keyword.arg] = _literal(keyword.value)
+            given |= named
         json.dumps(given)
     except (ValueError, TypeError, RecursionError):
         return None

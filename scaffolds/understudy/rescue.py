@@ -22,6 +22,8 @@ from understudy.python_calls import python_source
 
 LONGEST = 100_000  # characters of a text that is searched
 MOST = 64  # calls
+NOTHING = frozenset({"", "null", "None", "[]", '""', "''"})
+"""How models write that a function gets no arguments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def rescue(
             return None
         made = tuple(call for call in fixed if call is not None)
         return Rescued(calls=made, text=text, mended=made != tuple(calls))
-    text = part(text).text if len(text) <= LONGEST else text
+    text = _plain_text(text) if len(text) <= LONGEST else text
     if not tools or len(text) > LONGEST:
         return Rescued(text=text)
     for form in FORMATS:
@@ -70,6 +72,17 @@ def rescue(
     return None if is_marked(text) else Rescued(text=text)
 
 
+def _plain_text(text: str) -> str:
+    """A text without its thinking, escapes before all of its quotes, and tags in capitals."""
+    for _ in range(4):  # some models think in several blocks
+        text, thought = part(text)
+        if not thought:
+            break
+    if '\\"' in text and not re.search(r'(?<!\\)"', text):
+        text = text.replace('\\"', '"')
+    return re.sub(r"</?TOOL_CALLS?>", lambda tag: tag[0].lower(), text)
+
+
 def mended_call(call: ToolCall, tools: Sequence[Tool], *, complete: bool = True) -> ToolCall | None:
     """A call that the server delivered, well-formed; None when it cannot be read for sure.
 
@@ -79,7 +92,7 @@ def mended_call(call: ToolCall, tools: Sequence[Tool], *, complete: bool = True)
     tool = match_tool(name, tools)
     if tool is None:
         return None
-    if arguments.strip() in ("", "null", "None"):
+    if arguments.strip() in NOTHING:
         return None if _required(tool) else replace(call, name=tool.name, arguments="{}")
     value = read_arguments(arguments, tool, complete=complete)
     if value is None:
@@ -174,6 +187,8 @@ def _object(raw: str, tool: Tool, complete: bool) -> dict[str, Any] | None:
     if tagged is not None:
         return tagged
     fence = re.fullmatch(r"```(?:\w+)?\s*\n?(.*?)\n?\s*```", text, re.DOTALL)
+    if fence is None and text.count("```") == 2 and "{" not in text.partition("```")[0]:
+        fence = re.search(r"```(?:json)?\s*\n(.*?)\n?\s*```", text, re.DOTALL)  # with words before it
     text = (fence[1] if fence else text).strip()
     text = re.sub(r"^(?:arguments|parameters|args|input|json)\s*[:=]\s*(?=\{)", "", text, flags=re.IGNORECASE)
     if "&quot;" in text and '"' not in text:
@@ -217,7 +232,7 @@ def _several(text: str, complete: bool) -> Any:
     while at < len(text) and len(values) < 4:
         found = read(text, at, whole=complete)
         values.append(found.value)
-        rest = text[found.end :].lstrip(" \n\t\r}];,`")
+        rest = re.sub(r"\A(?:\s*(?://|#)[^\n]*\n?)+", "", text[found.end :]).lstrip(" \n\t\r}];,`")
         at = len(text) - len(rest)
         if rest and not rest.startswith("{"):
             raise Unreadable(f"text behind the value: {rest[:40]!r}")
@@ -332,7 +347,9 @@ def _meant(text: str, found: Sequence[Found], tools: Sequence[Tool]) -> bool:
         return True
     if is_talk(text[: found[0].start]):
         return False
-    behind = without_marks(text[found[-1].end :]).strip(" \n\t`]}),.;")
+    if re.search(r"^\+ ?\{", text, re.MULTILINE):
+        return False  # a comparison of two texts
+    behind = without_marks(text[found[-1].end :]).strip(" \n\t`]}),.;*")
     return not behind and all(_complete(item, tools) for item in found)
 
 
@@ -364,7 +381,7 @@ def _without(text: str, found: Sequence[Found]) -> str:
         kept.append(text[at : max(item.start, at)])
         at = max(at, item.end)
     kept.append(text[at:])
-    return without_marks("".join(kept)).strip().strip("[]{},;").strip()
+    return re.sub(r"\*{4}", "", without_marks("".join(kept))).strip().strip("[]{},;`").strip()
 
 
 def _is_same(raw: str, value: Any) -> bool:
