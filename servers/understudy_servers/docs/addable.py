@@ -33,6 +33,8 @@ def addable(
         CannotAdd: it is neither a path that exists nor anything fetchable, or it is not allowed.
     """
     text = text.strip()
+    if not text:
+        raise CannotAdd("The source is missing. Name a folder, 'pypi:name==version', 'npm:name@version' or an address.")
     source = (
         _from_address(text)
         if re.match(r"^(?:https?|git\+https?)://", text, re.IGNORECASE)
@@ -111,8 +113,9 @@ def _fetched(kind: Kind, ecosystem: str, title: str, location: str, version: str
 
 
 def _from_path(text: str, roots: Sequence[Path] | None) -> Source:
-    path = Path(text).expanduser()
     try:
+        path = Path(text).expanduser()
+        path = path if path.is_absolute() or not roots else Path(roots[0], path)
         exists, real = path.exists(), path.resolve()
     except (OSError, ValueError, RuntimeError) as error:
         raise CannotAdd(f"{text!r} cannot be a path: {error}.") from error

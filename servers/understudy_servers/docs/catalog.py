@@ -47,12 +47,36 @@ class Library:
 
     def choose(self, wanted: str) -> str | None:
         """Return the version that `wanted` means: itself, one it is a prefix of, or the project's when it is empty."""
-        if not wanted or wanted == "latest":
+        if wanted in ("", "*", "latest"):
             return self.versions[0]
         if wanted in self.versions:
             return wanted
+        if re.match(r"[<>=~^!]", wanted):
+            return next((number for number in self.versions if satisfies(number, wanted)), None)
         prefix = wanted.rstrip(".*xX").rstrip(".") + "."
         return next((number for number in self.versions if f"{number}.".startswith(prefix)), None)
+
+
+def satisfies(number: str, wanted: str) -> bool:
+    """Say whether a version lies in a range as pip or npm write it: `>=2,<3`, `~=2.1`, `^2.1`, `~2.1`."""
+    ours = version_order(number)
+    bounds = re.findall(r"(>=|<=|~=|!=|==|[<>^~])v?(\d[\w.*+-]*)", wanted)
+    return bool(number and bounds) and all(_within(ours, sign, bound.rstrip(".*")) for sign, bound in bounds)
+
+
+def _within(ours: list[tuple[int, int, str]], sign: str, bound: str) -> bool:
+    theirs = version_order(bound)
+    if sign in ("^", "~", "~="):
+        parts = max(len(theirs) - 1, 1) if sign == "~=" else 1 if sign == "^" else min(len(theirs), 2)
+        return ours >= theirs and ours[:parts] == theirs[:parts]
+    return {
+        ">=": ours >= theirs,
+        "<=": ours <= theirs,
+        ">": ours > theirs,
+        "<": ours < theirs,
+        "!=": ours != theirs,
+        "==": ours == theirs,
+    }[sign]
 
 
 def version_order(number: str) -> list[tuple[int, int, str]]:
@@ -95,8 +119,13 @@ def find(libraries: Mapping[str, Library], ref: LibraryRef) -> list[Library]:
             continue
         rank = _match(library, spellings)
         if rank is not None:
-            found.append((rank, not library.sources, library.key, library))
+            found.append((rank, _standing(library), library.key, library))
     return [row[-1] for row in sorted(found, key=lambda row: row[:3])]
+
+
+def _standing(library: Library) -> int:
+    """Rank what the project has before what was added under the same name: a folder must not pass for a package."""
+    return min((_PREFERRED[source.origin] for source in library.sources.values()), default=len(_PREFERRED))
 
 
 def _match(library: Library, spellings: list[str]) -> int | None:
@@ -134,7 +163,10 @@ def not_indexed(libraries: Mapping[str, Library], asked: str, *, ecosystem: str 
             names.setdefault(normal(library.title), library.title)
             for alias in library.aliases:
                 names.setdefault(alias.lower(), library.title)
+    asked = asked if len(asked) <= 80 else asked[:80] + "..."
     near = get_close_matches(normal(asked), names, n=6, cutoff=0.72)
+    first = re.split(r"[^\w]", asked.lower())[0]  # `click.testing` and `click-extra` are near click, and are not click
+    near += [first] if first in names and first not in near else []
     nearest = list(dict.fromkeys(names[name] for name in near))[:3]
     suggestion = (
         f"nearest: {', '.join(nearest)}" if nearest else "nothing installed, locked or added has a similar name"
@@ -147,7 +179,7 @@ def not_indexed(libraries: Mapping[str, Library], asked: str, *, ecosystem: str 
 
 def no_such_version(library: Library, wanted: str) -> NotIndexed:
     """Return the refusal for a version that is neither installed, locked nor indexed."""
-    prefix = {"pypi": "pypi:{}=={}", "npm": "npm:{}@{}"}.get(library.ecosystem)
+    prefix = {"pypi": "pypi:{}=={}", "npm": "npm:{}@{}"}.get(library.ecosystem) if wanted[:1].isdigit() else None
     add = f" Add it with add-docs {prefix.format(library.title, wanted)!r}." if prefix else ""
     return NotIndexed(
         f"{library.title} {wanted} is not indexed; there is {', '.join(library.versions[:6])}. "

@@ -1,7 +1,8 @@
 """The MCP surface of the docs server: Context7's two tools with their names and formats, and what goes beyond them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -12,13 +13,27 @@ from urllib.request import url2pathname
 import anyio
 from anyio import to_thread
 from mcp.server.mcpserver import Context, ListRoots, MCPServer, Resolve
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.resources import ResourceSecurity
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ListRootsResult, TextContent, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    ListRootsResult,
+    Resource,
+    TextContent,
+    ToolAnnotations,
+)
 
+from understudy_servers.docs import outline
 from understudy_servers.docs.addable import CannotAdd
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.desk import Desk, StillIndexing
-from understudy_servers.docs.ids import BadLibraryId
+from understudy_servers.docs.ids import BadLibraryId, symbol_name
 from understudy_servers.docs.reading import UnreadableSource
 from understudy_servers.docs.reply import (
     DEFAULT_TOKENS,
@@ -29,8 +44,9 @@ from understudy_servers.docs.reply import (
     list_reply,
     pack,
 )
+from understudy_servers.docs.spellings import SPELLINGS, blanks
 from understudy_servers.errors import readable
-from understudy_servers.repair import Spelling, repairing
+from understudy_servers.repair import repairing
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerMiddleware
@@ -43,52 +59,10 @@ READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_h
 WRITE = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 UNLISTED = frozenset({"get-library-docs"})
 EXPECTED = (NotIndexed, BadLibraryId, StillIndexing, UnreadableSource)
+OVERVIEW = "overview getting started"  # what an empty question asks
 WAIT_SECONDS = 45.0  # below the 60 s after which common clients give a call up
 POLL_SECONDS = 0.03
-SPELLINGS = {
-    "resolve-library-id": Spelling(
-        main="libraryName",
-        aliases={
-            "userQuery": ("query",),
-            "question": ("query",),
-            "library": ("libraryName",),
-            "name": ("libraryName",),
-        },
-    ),
-    "query-docs": Spelling(
-        main="query",
-        aliases={
-            "userQuery": ("query",),
-            "question": ("query",),
-            "topic": ("query",),
-            "context7CompatibleLibraryID": ("libraryId",),
-            "libraryID": ("libraryId",),
-            "libraryName": ("libraryId",),
-            "library": ("libraryId",),
-        },
-        counted=("page",),
-        dropped=("tokens",),
-    ),
-    "get-symbol": Spelling(
-        main="name",
-        aliases={"symbol": ("name",), "query": ("name",), "libraryName": ("libraryId",), "library": ("libraryId",)},
-    ),
-    "list-libraries": Spelling(main="filter", aliases={"query": ("filter",), "libraryName": ("filter",)}),
-    "add-docs": Spelling(
-        main="source",
-        aliases={"url": ("source",), "path": ("source",), "libraryName": ("libraryId",), "name": ("libraryId",)},
-    ),
-    "get-library-docs": Spelling(
-        main="topic",
-        aliases={
-            "libraryId": ("context7CompatibleLibraryID",),
-            "libraryName": ("context7CompatibleLibraryID",),
-            "query": ("topic",),
-        },
-        counted=("page",),
-        dropped=("tokens",),
-    ),
-}
+MAX_RESOURCES = 200
 
 
 def client_roots(ctx: Context["Answers"]) -> ListRoots | ListRootsResult:
@@ -135,7 +109,10 @@ class Answers:
         2000. page: 2 for more.
         """
         self.enter(roots)
+        query = query.strip() or OVERVIEW
         with readable(*EXPECTED):
+            if not libraryId.strip():
+                raise await to_thread.run_sync(which_library, self.desk, query)
             library, number = await to_thread.run_sync(self.desk.locate, libraryId)
             await self.ready(library, number, ctx)
             found = await to_thread.run_sync(self.desk.ask, library, number, query)
@@ -152,15 +129,17 @@ class Answers:
         mode: str = "code",
     ) -> Annotated[CallToolResult, DocsFields]:
         """Read documentation of a library, as Context7 1.x named it."""
-        query = topic or "overview getting started"
-        return await self.query(context7CompatibleLibraryID, query, ctx, roots, tokens, page)
+        return await self.query(context7CompatibleLibraryID, topic, ctx, roots, tokens, page)
 
     async def symbol(
         self, name: str, ctx: Context[Any], roots: Roots, libraryId: str = ""
     ) -> Annotated[CallToolResult, DocsFields]:
         """Look up one function, class or method by name: signature and documentation."""
         self.enter(roots)
+        name = symbol_name(name)
         with readable(*EXPECTED):
+            if not name:
+                raise BadLibraryId("name is missing. Write one symbol's name, such as 'pydantic.BaseModel'.")
             places = await to_thread.run_sync(self.desk.places, name, libraryId)
             for library, number in places:
                 await self.ready(library, number, ctx)
@@ -183,7 +162,11 @@ class Answers:
         with readable(*EXPECTED, CannotAdd):
             added = await to_thread.run_sync(partial(self.desk.add, source, name=libraryId))
             library, number = await to_thread.run_sync(self.desk.locate, added.id)
-            await self.ready(library, number, ctx)
+            try:
+                await self.ready(library, number, ctx)
+            except UnreadableSource:
+                self.desk.added = [one for one in self.desk.added if one.id != added.id]
+                raise
             library, number = await to_thread.run_sync(self.desk.locate, added.id)
         fields = library_fields(library, self.desk.dense)
         text = (
@@ -210,6 +193,14 @@ class Answers:
                 await anyio.sleep(POLL_SECONDS)
             return
         raise StillIndexing(f"{library.title} {number} is still being indexed. Ask again in a minute.")
+
+
+def which_library(desk: Desk, query: str) -> BadLibraryId:
+    """Return the refusal of a question that names no library: those its words name are offered, none is assumed."""
+    titles = {one.title.lower(): one.title for one in desk.libraries().values()}
+    named = [titles[word] for word in dict.fromkeys(re.findall(r"[\w.-]+", query.lower())) if word in titles]
+    hint = f"the question names {', '.join(named[:3])}" if named else "`list-libraries` shows what there is"
+    return BadLibraryId(f"libraryId is missing. Write the library's name, such as 'pydantic'; {hint}.")
 
 
 def local_path(uri: str) -> Path | None:
@@ -253,14 +244,20 @@ def build_server(
     hidden: frozenset[str] = frozenset() if legacy else UNLISTED
     middleware = cast(
         "list[ServerMiddleware[Any]]",
-        [starting(desk), listing(hidden), repairing(lambda: server.list_tools(), SPELLINGS)],
+        [
+            starting(desk),
+            listing(hidden),
+            repairing(lambda: server.list_tools(), SPELLINGS),
+            blanks(lambda name: required(server, name)),
+        ],
     )
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Answers]) -> AsyncIterator[Answers]:
         yield answers
 
-    server: MCPServer[Answers] = MCPServer(
+    server: MCPServer[Answers] = DocsServer(
+        desk,
         "understudy-docs",
         title="Understudy docs",
         version=installed_version("understudy"),
@@ -269,7 +266,96 @@ def build_server(
         middleware=middleware,
         lifespan=lifespan,
     )
+    readable_parts(server, desk)
     return server
+
+
+async def required(server: MCPServer[Any], name: str) -> list[str]:
+    """Return the parameters that a tool insists on."""
+    return [
+        field for one in await server.list_tools() if one.name == name for field in one.input_schema.get("required", ())
+    ]
+
+
+class DocsServer(MCPServer[Answers]):
+    """A server whose list of resources follows the index."""
+
+    def __init__(self, desk: Desk, *arguments: Any, **settings: Any) -> None:
+        self.desk = desk
+        super().__init__(*arguments, **settings)
+
+    async def list_resources(self) -> list[Resource]:
+        """List what is indexed; what is only installed is read by its address, and completed there."""
+        libraries = await to_thread.run_sync(self.desk.libraries)
+        indexed = [one for one in libraries.values() if one.indexed]
+        found = [
+            Resource(
+                uri=outline.address(one, number),
+                name=f"{one.title} {number}".strip(),
+                title=f"{one.title} {number}: pages and symbols".replace(" :", ":"),
+                mime_type="text/markdown",
+            )
+            for one in indexed
+            for number in one.indexed
+        ]
+        return [*await super().list_resources(), *found[:MAX_RESOURCES]]
+
+
+def readable_parts(server: MCPServer[Any], desk: Desk) -> None:
+    """Give the server its resources, its prompt and their completions; none of them costs the model a token."""
+
+    @server.resource("docs://libraries", name="libraries", title="All libraries", mime_type="text/plain")
+    async def libraries() -> str:
+        return await to_thread.run_sync(lambda: list_reply(list(desk.libraries().values()), desk.dense, limit=1_000)[0])
+
+    @server.resource(
+        "docs://{ecosystem}/{name}", name="library", title="What a library holds", mime_type="text/markdown"
+    )
+    async def library(ecosystem: str, name: str) -> str:
+        with found_or_not():
+            return await to_thread.run_sync(outline.outline, desk, ecosystem, name)
+
+    @server.resource(
+        "docs://{ecosystem}/{name}/{page}",
+        name="page",
+        title="One page or symbol, whole",
+        mime_type="text/markdown",
+        security=ResourceSecurity(exempt_params={"page"}),  # a key of the index, never a path
+    )
+    async def page(ecosystem: str, name: str, page: str) -> str:
+        with found_or_not():
+            return await to_thread.run_sync(outline.document, desk, ecosystem, name, page)
+
+    @server.prompt(name="docs", title="Answer from documentation")
+    async def ask(library: str, question: str) -> str:
+        """Put what the documentation of a library says about a question before the model."""
+        try:
+            text = await to_thread.run_sync(answered, desk, library, question)
+        except EXPECTED as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from error
+        return f"{question}\n\nAnswer from this documentation.\n\n{text}"
+
+    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]  # the SDK gives it no types
+    async def complete(ref: Any, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
+        known = dict(context.arguments or {}) if context else {}
+        values = await to_thread.run_sync(outline.complete, desk, argument.name, argument.value, known)
+        return Completion(values=values, total=len(values), has_more=False)
+
+
+def answered(desk: Desk, library_id: str, question: str) -> str:
+    """Return what `query-docs` would say, waiting for the index when need be."""
+    desk.wait(*desk.locate(library_id), seconds=WAIT_SECONDS)
+    found = desk.ask(*desk.locate(library_id), question)
+    return pack(found, query=question, tokens=DEFAULT_TOKENS, page=1, secret=desk.store.setting("secret"))[0]
+
+
+@contextmanager
+def found_or_not() -> Generator[None]:
+    """Turn a library or page that is not there into the protocol's own refusal, with the same words."""
+    try:
+        yield
+    except EXPECTED as error:
+        raise ResourceNotFoundError(str(error)) from error
 
 
 def tool(
