@@ -43,7 +43,8 @@ def _rust(files: Files, config: Mapping[str, list[str]]) -> Files | None:
         return None
     name, version = package["package"]["name"], package["package"].get("version", "0.0.0")
     lock = f'{_LOCK}[[package]]\nname = "{name}"\nversion = "{version}"\n'
-    tests = {path: re.sub(r"^\s*#\[ignore[^\n]*\n", "", files[path], flags=re.MULTILINE) for path in config["test"]}
+    beside = {*config["test"], *(path for path in files if path.startswith("tests/"))}
+    tests = {path: re.sub(r"^\s*#\[ignore[^\n]*\n", "", files[path], flags=re.MULTILINE) for path in beside}
     manifest = files["Cargo.toml"] + ("" if "lib" in package else "\n[lib]\ndoctest = false\n")
     return {**files, **tests, "Cargo.toml": manifest, "Cargo.lock": lock}
 
