@@ -19,7 +19,7 @@ MOST_FAILED = 100  # tags that begin nothing, before a text is taken to hold no 
 UNREADABLE = "\0"
 """Arguments of a call that is there and broke off; they read as nothing, so no call of the text is taken."""
 
-NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
+NAMES = ("name", "tool_name", "function_name", "tool", "function", "func", "action", "recipient_name")
 GIVEN = ("arguments", "parameters", "args", "params", "input", "action_input", "tool_input", "kwargs", "tool_args")
 WRAPPERS = ("tool_calls", "tool_call", "tool_use", "function_call", "function_calls", "calls", "tools")
 _KEYS = {re.sub("_", "", key): key for key in (*NAMES, *GIVEN, *WRAPPERS)} | {
@@ -132,6 +132,7 @@ def xml_parameters(text: str, whole: bool) -> Iterator[Found]:
             yield Found(match.start(), end, name, body.strip())
             continue
         given = _parameters(body)
+        given = given or _tagged(body) or given  # some leave `parameter=` out
         yield Found(match.start(), end, name, UNREADABLE if given is None else given)
 
 
@@ -213,12 +214,13 @@ def marked_json(text: str, whole: bool) -> Iterator[Found]:
 _SEPARATOR = r"<[|｜]tool▁sep[|｜]>"
 _FENCE = r"\s*(?:```(?:json)?\s*)?(?=\{)"
 _GIVEN = "(?:arguments|parameters|input)"
+_WITH = f"(?: with (?:the )?{_GIVEN})?"
 _TOOL = "(?:name|tool|tool_name|function)"
 _LABEL = r"[ \t]*\n\s{0,4}(?:\W{0,4}(?:Arg\w*|Parameters|Input)\W{0,4}:)?\W{0,4}?"
 _AROUND = r"[ \t*_`#-]{0,8}"
 _LABELED = (
-    rf"^{_AROUND}(?i:Action|Tool|Function|Name)[ \t]?\d*[*_ ]{{0,3}}:[*_` \t]{{0,8}}(?P<name>{_NAME})"
-    rf"[`*_]{{0,3}}[ \t]*\n{_AROUND}(?i:(?:(?:Action|Tool|Function)[ _]?)?(?:Input|Arguments|Args|Parameters))"
+    rf"^{_AROUND}(?i:Action|Tool|Function|Name)[ \t]?\d*[*_ ]{{0,3}}:[*_`\"' \t]{{0,8}}(?P<name>{_NAME})"
+    rf"[`*_\"']{{0,3}}[ \t]*\n{_AROUND}(?i:(?:(?:Action|Tool|Function)[ _]?)?(?:Input|Arguments|Args|Parameters))"
     r"[ \t]?\d*[*_ ]{0,3}:[*_]{0,3}"
 )
 _MARKED = tuple(
@@ -236,7 +238,7 @@ _MARKED = tuple(
         rf"^[ \t]*Action[ \t]*\d*[ \t]*:[ \t]*(?P<name>{_NAME})[ \t]*\[",
         rf"\A[\s`]*(?:(?:javascript|typescript|js|ts)\s+)?(?:await\s+)?(?P<name>{_NAME})\(",
         rf"(?:^|\n)\W{{0,6}}(?:Tool|Function)(?:[ _]?(?:call|name))?\W{{0,4}}:\W{{0,4}}(?P<name>{_NAME})`?{_LABEL}",
-        rf"\b(?:[Cc]all|[Uu]s)(?:e|ing)? (?:the )?(?:tool|function):? `?(?P<name>{_NAME})`? with (?:the )?{_GIVEN}:?",
+        rf"\b(?:[Cc]all|[Uu]s)(?:e|ing)? (?:the )?(?:tool|function):? `?(?P<name>{_NAME})`?{_WITH}:?",
         rf"\bto=(?P<name>{_NAME})[ \t]*(?:json|code)?",
         rf"<{_TOOL}>\s*(?P<name>{_NAME})\s*</{_TOOL}>\s*<(?:arguments|parameters|args|input|tool_input)>",
     )

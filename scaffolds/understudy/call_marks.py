@@ -19,10 +19,18 @@ _TALK = re.compile(
     r"\b(?:for example|for instance|e\.g\.|an example|example:|such as|like this|would (?:call|look|be)|"
     r"could (?:call|use)|you (?:can|could|would|should)|yourself|if you|the format|the schema|do not|don't|never|"
     r"won't|cannot|can't|instead of|hypothetical|not (?:call|use|run|make|send|execute)|sample|earlier|"
+    r"error|invalid|failed|once|unless|"
     r"you asked|you requested|as requested|"
     r"previously|last time|I (?:sent|called|ran|tried|used|made|wrote))\b[^.!?\n]*[:.,]?\s*$|"
     r"\b(?:shall|should|may|can|could|do you want|would you like)\b[^.!?\n]*\?\s*$|\w\s*=\s*$|"
     r"\b(?:sent|received|got|returned|logged)\s*:?\s*$",
+    re.IGNORECASE,
+)
+
+_INTENT = re.compile(
+    r"\b(?:I(?:'ll| will|'m| am|'d| need| want| shall)|let me|let's|let us|going to|calling|using|invoking|executing|"
+    r"sending|(?:function|tool)[ _-]?(?:call|use)s?|here(?:'s| is) the (?:call|json|function|tool|action))\b|"
+    r"^\W*(?:call|tool|action|function|output|assistant|json|answer|response|command|request|next|commentary)\W*$",
     re.IGNORECASE,
 )
 
@@ -52,6 +60,13 @@ def is_marked(text: str) -> bool:
 def is_talk(before: str) -> bool:
     """Whether the sentence in front of a call says that it is only talked about."""
     return bool(_TALK.search(without_marks(before[-SENTENCE:])))
+
+
+def is_introduced(before: str) -> bool:
+    """Whether the sentence that a bare call ends, if it ends one, says that it is made."""
+    plain = re.sub(r"[:：]\s*\n+", ": ", without_marks(before[-SENTENCE:]))
+    sentence = re.split(r"[.!?。！？\n]", plain)[-1].strip(" \t*_`>#-–→=()0123456789")
+    return not sentence or bool(_INTENT.search(sentence)) or not sentence.isascii()
 
 
 def _first_mark(text: str) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from understudy.call_formats import FORMATS, GIVEN, NAMES, tagged_arguments, unlisted
-from understudy.call_marks import has_broken_rest, is_marked, is_talk, without_marks
+from understudy.call_marks import has_broken_rest, is_introduced, is_marked, is_talk, without_marks
 from understudy.found import Found
 from understudy.loose_json import Unreadable, loads, read
 from understudy.models.reasoning import part
@@ -80,7 +80,9 @@ def _plain_text(text: str) -> str:
             break
     if '\\"' in text and not re.search(r'(?<!\\)"', text):
         text = text.replace('\\"', '"')
-    return re.sub(r"</?TOOL_CALLS?>", lambda tag: tag[0].lower(), text)
+    if re.match(r"\s*\"(?:name|tool|function)\"\s*:", text):
+        text = "{" + text  # the first brace is missing
+    return re.sub(r"</?TOOL_CALLS?>", lambda tag: tag[0].lower(), text).replace("[TOOL\\_CALLS]", "[TOOL_CALLS]")
 
 
 def mended_call(call: ToolCall, tools: Sequence[Tool], *, complete: bool = True) -> ToolCall | None:
@@ -345,7 +347,8 @@ def _meant(text: str, found: Sequence[Found], tools: Sequence[Tool]) -> bool:
     """Whether calls are made here, not talked about: marked as calls, or the last thing that the text says."""
     if is_marked(text):
         return True
-    if is_talk(text[: found[0].start]):
+    before = text[: found[0].start]
+    if is_talk(before) or not is_introduced(before):
         return False
     if re.search(r"^\+ ?\{", text, re.MULTILINE):
         return False  # a comparison of two texts

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-_OPEN = re.compile(r"\s*<(think|thinking|reasoning|seed:think)>", re.IGNORECASE)
-_CLOSE = re.compile(r"</(?:think|thinking|reasoning|seed:think)>", re.IGNORECASE)
+_OPEN = re.compile(r"\s*(?:<(?:think|thinking|reasoning|seed:think)>|\[THINK\])", re.IGNORECASE)
+_CLOSE = re.compile(r"</(?:think|thinking|reasoning|seed:think)>|\[/THINK\]", re.IGNORECASE)
 _HARMONY = re.compile(
     r"<\|channel\|>analysis<\|message\|>(?P<thinking>.*?)(?:<\|end\|>|$)(?:<\|start\|>assistant)?", re.DOTALL
 )
