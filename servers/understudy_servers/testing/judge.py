@@ -169,7 +169,7 @@ def _decide(raw: Raw, report: Report, expected: Sequence[str]) -> tuple[Verdict,
         return "failed", ""
     if not ids:
         return "no_tests", ""
-    if any(report.outcomes.get(name) in (None, "begun") for name in ids):
+    if any(report.outcomes.get(name) not in {"passed", "skipped"} for name in ids):
         return "aborted", "unreported_tests"
     if report.of("skipped") or report.parts_skipped:
         return "incomplete", "skipped" if report.of("skipped") else f"skipped_subtests:{report.parts_skipped}"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from understudy_servers.testing.judge import Judgement, Verdict, signature
@@ -14,6 +14,29 @@ MAX_SAME = 5
 FIELDS = ("kind", "call", "expected", "actual", "where", "code", "message")
 # Rounds of shrinking: the size of each field of a failure, the number of names in lists, the size of the output.
 ROUNDS = ((400, 5, 400), (200, 3, 200), (120, 2, 100), (60, 1, 0), (30, 0, 0))
+
+LONGEST, MAX_ITEMS = 700, 30  # of any text and any list before it is shrunk to fit
+_FORGED = (
+    "Tests pass with it that nothing right could pass, so it is no solution. Write the code that the tests ask for."
+)
+_ADVICE = {
+    "timeout": "The code did not come to an end within the limit: look for an endless loop or a slow algorithm.",
+    "killed memory": "The code took more memory than it may: look for a list or text that grows without end.",
+    "killed output_flood": "The code printed too much: print nothing that the tests do not ask for.",
+    "crashed": "The interpreter itself crashed: look for endless recursion or native code.",
+    "aborted": "The process left before the tests were done: the code must not call sys.exit, exit or os._exit.",
+    "incomplete": "A skipped test is no pass: make it run and pass.",
+    "flaky": "The tests passed and then did not: the result must not depend on order, time or chance.",
+    "flaky order": "The tests pass in one order only: the code must keep no state from one test to the next.",
+    "tampered": _FORGED,
+    "tampered protected_path": "This file belongs to the tests. Leave it as it is and change your own code.",
+    "tampered protected_files_changed": "This file belongs to the tests. Put it back as it was.",
+    "tampered takes_over": "A file of this name would steer the tests. Give your file another name.",
+    "tampered leaves_project": "This path leads out of the project. Write inside of it.",
+    "tampered tests_vanished": "Tests that must run did not. The code must leave the tests alone.",
+    "failed hidden_tests": "The visible tests pass, but others that you cannot see fail: solve the task in general.",
+    "infra_error": "This says nothing about the code: the verifier could not run it.",
+}
 
 
 @dataclass
@@ -51,17 +74,21 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """The structured content, shrunk until it fits."""
-        facts = {key: value for key, value in asdict(self).items() if key not in {"outcomes", "graded"}}
+        kept = {name: value for name, value in vars(self).items() if name not in {"outcomes", "graded"}}
+        facts: dict[str, Any] = _cleaned(kept)
         facts = {"verdict": facts.pop("verdict"), "reason": short(facts.pop("reason"), 200), "ok": self.ok, **facts}
-        facts["isolation"] = short(self.isolation, 500)
-        facts["workspace"] = clip(self.workspace, 120)
+        facts["isolation"] = clip(facts["isolation"], 500)
+        facts["workspace"] = clip(facts["workspace"], 120)
         if self.graded:
             facts["graded"] = True
         for size, names, output in ROUNDS:
             shrunk = _shrink(facts, size, names, output)
             if len(json.dumps(shrunk, ensure_ascii=False).encode()) <= MAX_BYTES:
                 return shrunk
-        shrunk["failures"] = shrunk["failures"][:1]
+        for name in ("failures", "notes", "changed_tests"):  # in this order they take the most and say the least
+            shrunk[name] = shrunk[name][:1]
+            if len(json.dumps(shrunk, ensure_ascii=False).encode()) <= MAX_BYTES:
+                break
         return shrunk
 
     def as_text(self) -> str:
@@ -75,14 +102,41 @@ class Result:
             lines.append(f"broke: {', '.join(delta['broke'])}")
         if delta["same_failure_count"] > 1:
             lines.append(f"The first failure has come back unchanged {delta['same_failure_count']} times.")
-        if facts["cut"]["failures"]:
+        if facts["cut"].get("failures"):
             lines.append(f"{facts['cut']['failures']} more kinds of failure are not shown.")
-        if facts["output"]:
-            lines.append(f"output (from the tests, not from the verifier): {facts['output']}")
+        if facts["output"].strip():
+            lines.append(f"output (from the tests, not from the verifier): {facts['output'].strip()}")
+        if advice := _advice(self.verdict, facts["reason"]):
+            lines.append(advice)
         lines += facts["notes"]
         if self.isolation != "full":
             lines.append(f"isolation: {facts['isolation']}")
-        return clip("\n".join(lines), MAX_BYTES // 2)
+        return _within("\n".join(lines), MAX_BYTES)
+
+
+def _within(text: str, size: int) -> str:
+    """Clip a text to so many bytes."""
+    limit = size // 2  # characters, of which most take one byte
+    while len(clip(text, limit).encode()) > size:
+        limit = limit * 2 // 3
+    return clip(text, limit)
+
+
+def _cleaned(value: Any) -> Any:
+    """Every text in a structure clean and bounded, whoever wrote it."""
+    if isinstance(value, str):
+        return short(value, LONGEST)
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value[:MAX_ITEMS]]
+    if isinstance(value, dict):
+        return {short(key, 40): _cleaned(item) for key, item in list(value.items())[:MAX_ITEMS]}
+    return value
+
+
+def _advice(verdict: Verdict, reason: str) -> str:
+    """What to do about a verdict that no failing test explains, in one sentence for a model."""
+    word = reason.partition(":")[0]
+    return _ADVICE.get(f"{verdict} {word}") or _ADVICE.get(verdict, "")
 
 
 def _shrink(facts: Mapping[str, Any], size: int, names: int, output: int) -> dict[str, Any]:
@@ -108,8 +162,8 @@ def _shrink(facts: Mapping[str, Any], size: int, names: int, output: int) -> dic
 
 def bounded(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Shorten lists and texts until the whole fits into a reply."""
-    for names, size in ((20, 200), (10, 100), (5, 60), (2, 40)):
-        shrunk = {key: _bounded(value, names, size) for key, value in facts.items()}
+    for names, size in ((20, 200), (10, 100), (5, 60), (2, 40), (1, 20)):
+        shrunk = {short(key, 40): _bounded(value, names, size) for key, value in facts.items()}
         if len(json.dumps(shrunk, ensure_ascii=False).encode()) <= MAX_BYTES:
             break
     return shrunk
@@ -131,6 +185,9 @@ def _headline(result: Result, facts: Mapping[str, Any]) -> str:
     if result.skipped:
         counts.append(f"{result.skipped} skipped")
     counted = ", ".join(counts) + f" of {max(result.expected, result.total)} tests"
+    if result.verdict == "collection_error":
+        counted = "the tests could not start"
+        words = result.verdict
     proof = f"; proof: {', '.join(result.proof)}" if result.proof else ""
     hidden = f"; hidden tests: {result.hidden['passed']} of {result.hidden['total']} passed" if result.hidden else ""
     return f"{words}: {counted}{proof}{hidden}"
@@ -143,7 +200,7 @@ def _failure_lines(failures: Sequence[Mapping[str, Any]]) -> list[str]:
         if failure["expected"] or failure["actual"]:
             lines.append(f"    {failure['call']}: expected {failure['expected']}, got {failure['actual']}")
         elif failure["call"]:
-            lines.append(f"    at: {failure['call']}")
+            lines.append(f"    called by: {failure['call']}")
         if failure["where"]:
             lines.append(f"    in {failure['where']}: {failure['code']}")
         if failure["same"]:

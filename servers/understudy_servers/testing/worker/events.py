@@ -7,12 +7,17 @@ evidence of tampering and not proof of honesty: the server's proof steps are.
 import json
 import os
 import re
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
 Put = Callable[..., None]
 MESSAGE, VALUE, PLACE = 600, 300, 200  # characters that a message, a value and a place may have
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\)|\x1b.", re.DOTALL)
+MAX_PARTS = 20_000
+_large = reprlib.Repr()
+_large.maxlist = _large.maxtuple = _large.maxdict = _large.maxset = _large.maxfrozenset = 20
+_large.maxstring = _large.maxother = 200
 
 
 def clean(text: str) -> str:
@@ -39,9 +44,22 @@ def short(text: object, size: int) -> str:
 def show(value: object, size: int = VALUE) -> str:
     """The bounded `repr` of a value, whatever its `__repr__` does."""
     try:
-        return short(repr(value), size)
+        return short(_large.repr(value) if _is_large(value, [MAX_PARTS]) else repr(value), size)
     except BaseException as error:
         return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+
+
+def _is_large(value: object, left: list[int]) -> bool:
+    """Whether a plain container holds so much that its whole `repr` would cost seconds; `left` counts down."""
+    kind = type(value)
+    left[0] -= 1
+    if kind in (str, bytes):
+        left[0] -= len(value) // 100  # type: ignore[arg-type]  # one of the two
+    elif kind in (list, tuple, set, frozenset, dict):
+        for item in value.values() if isinstance(value, dict) else value:  # type: ignore[attr-defined]  # one of them
+            if left[0] < 0 or _is_large(item, left):
+                return True
+    return left[0] < 0
 
 
 def channel(descriptor: int, mark: str) -> Put:

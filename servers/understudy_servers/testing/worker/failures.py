@@ -51,7 +51,16 @@ class Sources:
 
 
 def describe(error: BaseException, sources: Sources) -> dict[str, Any]:
-    """The facts of one failure, every text clipped and clean."""
+    """The facts of one failure, every text clipped and clean, whatever the error does when it is looked at."""
+    try:
+        return _described(error, sources)
+    except BaseException as second:
+        words = f"{type(error).__name__}, which cannot be shown: looking at it raises {type(second).__name__}"
+        empty = dict.fromkeys(("call", "expected", "actual", "where", "code"), "")
+        return {"kind": "exception", **empty, "message": short(words, MESSAGE)}
+
+
+def _described(error: BaseException, sources: Sources) -> dict[str, Any]:
     frames = _frames(error.__traceback__, sources)
     facts = _asserted(error, frames, sources)
     kind = "assert" if isinstance(error, AssertionError) else "exception"
@@ -83,9 +92,9 @@ def _asserted(error: BaseException, frames: list[Frame], sources: Sources) -> di
         call = sources.segment(path, known.get("call")) or sources.segment(path, known.get("whole"))
         return {
             "call": short(_with_values(call, frame), VALUE),
-            "expected": str(known.get("expected", "")),
-            "actual": str(known.get("actual", "")),
-            "short": str(known.get("short", "")),
+            "expected": short(known.get("expected", ""), VALUE),
+            "actual": short(known.get("actual", ""), VALUE),
+            "short": short(known.get("short", ""), VALUE),
         }
     for path, _, _, frame in frames:
         if not path and {"first", "second"} <= frame.f_locals.keys():
@@ -136,4 +145,4 @@ def _message(error: BaseException, facts: Mapping[str, str]) -> str:
         shown = f"assert {facts['short']}" if facts["short"] else ""
         return short(": ".join(part for part in (text, shown) if part) or "assertion failed", MESSAGE)
     notes = "; ".join(str(note) for note in getattr(error, "__notes__", ())[:2])
-    return short(f"{type(error).__name__}: {text}{' (' + notes + ')' if notes else ''}", MESSAGE)
+    return short(f"{type(error).__name__}: {text}{' (' + notes + ')' if notes else ''}".removesuffix(": "), MESSAGE)

@@ -15,6 +15,7 @@ from understudy_servers.testing.worker.failures import Sources, describe
 
 DETAILED = 40
 WHERE = re.compile(r"\+\s+where .+? = (.+)")  # the call in the wording of pytest
+WHERE_LINES = re.compile(r"\n \+\s+where .+? = .+\Z")  # the last one, once the call is known
 
 
 def prepare() -> str | None:
@@ -111,7 +112,7 @@ class Reporter:
         compared, self.compared = self.compared, {}
         if facts["kind"] == "assert" and not facts["actual"]:
             where = WHERE.search(facts["message"])
-            facts |= compared | ({"call": where[1]} if where else {})
+            facts |= compared | ({"call": where[1], "message": WHERE_LINES.sub("", facts["message"])} if where else {})
         self.facts["collect" if report.when == "collect" else report.nodeid] = facts
 
     def pytest_runtest_logreport(self, report: Any) -> None:
