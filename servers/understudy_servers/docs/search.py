@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import accumulate, combinations
 
 from understudy_servers.docs.symbols import symbols_in
@@ -22,6 +23,7 @@ WORDS_WEIGHT, VECTORS_WEIGHT = 1.0, 1.0  # docs/decisions/0011-docs-ranking.md
 DOT_PRIOR, DOT_FLOOR = 0.15, 0.5  # a name four dots deep is rarely what is asked for
 DEMOTED, FLAGGED = 0.8, 0.5
 ROLL_UP = 5  # chunks of a page that count towards it, each divided by its rank in the page
+PAGES = 50  # that are returned; a reply has at most twenty
 PINNED = 10.0  # above any fused score, which is at most 2 / 61
 
 
@@ -65,31 +67,29 @@ def search(
     """
     if not versions:
         return []
-    by_words = words_ranking(connection, versions, query)
-    by_vectors = nearest() or ()
-    fused: dict[int, float] = {}
-    why: dict[int, list[str]] = {}
-    for label, weight, ranking in (("words", WORDS_WEIGHT, by_words), ("vectors", VECTORS_WEIGHT, by_vectors)):
-        for rank, chunk in enumerate(ranking[:DEPTH], start=1):
-            fused[chunk] = fused.get(chunk, 0.0) + weight / (RRF_K + rank)
-            why.setdefault(chunk, []).append(f"{label} #{rank}")
+    by_words = _ranks(words_ranking(connection, versions, query))
+    by_vectors = _ranks(nearest() or ())
+    fused = {chunk: WORDS_WEIGHT / (RRF_K + rank) for chunk, rank in by_words.items()}
+    for chunk, rank in by_vectors.items():
+        fused[chunk] = fused.get(chunk, 0.0) + VECTORS_WEIGHT / (RRF_K + rank)
     pins = {chunk: PINNED - rank for rank, chunk in enumerate(symbols_in(connection, versions, query))}
-    for chunk in pins:
-        fused.setdefault(chunk, 0.0)
-        why.setdefault(chunk, []).insert(0, "named in the question")
-    hits = _hits(connection, fused, why)
-    for hit in hits:
-        hit.score += pins.get(hit.id, 0.0)
-    return _pages(hits)
+
+    def why(chunk: int) -> list[str]:
+        named = ["named in the question"] if chunk in pins else []
+        ranks = (("words", by_words), ("vectors", by_vectors))
+        return named + [f"{label} #{ranking[chunk]}" for label, ranking in ranks if chunk in ranking]
+
+    return _pages(connection, {**dict.fromkeys(pins, 0.0), **fused}, pins, why)
+
+
+def _ranks(ranking: Sequence[int]) -> dict[int, int]:
+    return {chunk: rank for rank, chunk in enumerate(ranking[:DEPTH], start=1)}
 
 
 def pinned(connection: sqlite3.Connection, chunks: Sequence[int]) -> list[Page]:
     """Return pages for chunks whose order is already known."""
-    scores = {chunk: PINNED - rank for rank, chunk in enumerate(chunks)}
-    hits = _hits(connection, dict.fromkeys(scores, 0.0), {chunk: ["looked up by name"] for chunk in scores})
-    for hit in hits:
-        hit.score = scores[hit.id]
-    return _pages(hits)
+    pins = {chunk: PINNED - rank for rank, chunk in enumerate(chunks)}
+    return _pages(connection, dict.fromkeys(pins, 0.0), pins, lambda _: ["looked up by name"])
 
 
 def words_ranking(connection: sqlite3.Connection, versions: Sequence[int], query: str, limit: int = DEPTH) -> list[int]:
@@ -148,39 +148,42 @@ def _rarest(known: Sequence[str], counts: Mapping[str, int]) -> list[str]:
     return [term for term, chunks in zip(known, together, strict=True) if term == known[0] or chunks <= SCORED]
 
 
-def _hits(connection: sqlite3.Connection, fused: Mapping[int, float], why: Mapping[int, list[str]]) -> list[Hit]:
+def _pages(
+    connection: sqlite3.Connection,
+    fused: Mapping[int, float],
+    pins: Mapping[int, float],
+    why: Callable[[int], list[str]],
+) -> list[Page]:
+    """Return the best pages of the chunks in `fused`, whose scores get their priors here."""
     rows = connection.execute(
         "SELECT id, version, position, kind, title, source, page, parent, flag, demoted FROM chunk "
         "WHERE id IN (SELECT value FROM json_each(?))",  # one text of the statement, whatever the number
         (json.dumps(list(fused)),),
     )
-    hits = []
-    for id, version, position, kind, title, source, page, parent, flag, demoted in rows:
-        factor, reasons = _prior(kind, title, flag, demoted)
-        score = fused[id] * factor
-        hits.append(Hit(id, version, position, kind, title, source, page, parent, flag, score, (*why[id], *reasons)))
-    return hits
+    grouped: dict[tuple[int, str], list[tuple[float, int, sqlite3.Row]]] = {}
+    for row in rows:
+        id, version, position, kind, title, _, page, _, flag, demoted = row
+        score = fused[id] * _prior(kind, title, flag, demoted) + pins.get(id, 0.0)
+        grouped.setdefault((version, page), []).append((-score, position, row))
+    ranked = []
+    for (version, name), found in grouped.items():
+        found.sort()
+        total = sum(score / rank for rank, (score, _, _) in enumerate(found[:ROLL_UP], start=1))
+        ranked.append((total, found[0][1], version, name, found))
+    best = nsmallest(PAGES, ranked, key=lambda one: one[:3])
+    return [
+        Page(name=name, score=-total, hits=[_hit(row, -score, why) for score, _, row in found])
+        for total, _, _, name, found in best
+    ]
 
 
-def _prior(kind: str, title: str, flag: str, demoted: int) -> tuple[float, list[str]]:
-    factor, reasons = 1.0, []
-    if kind == "api":
-        factor = max(DOT_FLOOR, 1 - DOT_PRIOR * title.count("."))
-    if demoted:
-        factor *= DEMOTED
-        reasons.append("deprecated or private")
-    if flag:
-        factor *= FLAGGED
-        reasons.append(f"flagged: {flag}")
-    return factor, reasons
+def _hit(row: sqlite3.Row, score: float, why: Callable[[int], list[str]]) -> Hit:
+    id, version, position, kind, title, source, page, parent, flag, demoted = row
+    reasons = ["deprecated or private"] if demoted else []
+    reasons += [f"flagged: {flag}"] if flag else []
+    return Hit(id, version, position, kind, title, source, page, parent, flag, score, (*why(id), *reasons))
 
 
-def _pages(hits: list[Hit]) -> list[Page]:
-    grouped: dict[tuple[int, str], list[Hit]] = {}
-    for hit in sorted(hits, key=lambda hit: (-hit.score, hit.version, hit.position)):
-        grouped.setdefault((hit.version, hit.page), []).append(hit)
-    pages = []
-    for (_, name), found in grouped.items():
-        score = sum(hit.score / rank for rank, hit in enumerate(found[:ROLL_UP], start=1))
-        pages.append(Page(name=name, score=score, hits=found))
-    return sorted(pages, key=lambda page: (-page.score, page.hits[0].position))
+def _prior(kind: str, title: str, flag: str, demoted: int) -> float:
+    factor = max(DOT_FLOOR, 1 - DOT_PRIOR * title.count(".")) if kind == "api" else 1.0
+    return factor * (DEMOTED if demoted else 1) * (FLAGGED if flag else 1)
