@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.scaffolds.rescue_corpus import LOST, MEANT, TALK, TOOLS, UNREAD, R, Shape
 
+from understudy.call_arguments import match_tool
 from understudy.loose_json import Unreadable, loads, read
 from understudy.problem import Tool, ToolCall
-from understudy.rescue import match_tool, mended_call, rescue, structure
+from understudy.rescue import mended_call, rescue, structure
 
 
 def said(shape: Shape) -> tuple[tuple[str, Any], ...] | None:
