@@ -126,10 +126,11 @@ def _sample(names: set[str]) -> set[str]:
 
 def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
     sources = {path: plan.source(path) for path in (*plan.tests, *plan.helpers)}
-    run_split = runner.run_split
-    halves = None if run_split is None else split.divide(plan)
+    run_split, halves = runner.run_split, split.divide(plan)
     words = split.beyond_values(sources.values()) if halves is not None and plan.root is not None else []
-    if words:  # a project's suite is too large to be run only to hear that
+    if halves is not None and run_split is None:
+        proof.notes.append("Tests and candidate cannot be run apart on this system.")
+    elif words:  # a project's suite is too large to be run only to hear that
         proof.notes.append(f"split mode cannot judge these tests: the tests use {words[0]}.")
     elif halves is not None and run_split is not None:
         order = plan.seed + 1
