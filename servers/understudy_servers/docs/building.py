@@ -123,3 +123,14 @@ class ProcessBuilder:
 def lock_path(home: Path) -> Path:
     """Return the file whose lock the indexer of this home holds."""
     return home / "indexer.lock"
+
+
+def allowing(addresses: Sequence[str]) -> "Network | None":
+    """Return a network that may also reach these `host:port` pairs; None, for the usual one, without any."""
+    if not addresses:
+        return None
+    # the HTTP stack, which an indexer that fetches nothing need not load
+    from understudy_servers.docs.net import Fetcher  # noqa: PLC0415
+    from understudy_servers.docs.network import Network  # noqa: PLC0415
+
+    return Network(fetcher=Fetcher(allowed=frozenset(addresses)))

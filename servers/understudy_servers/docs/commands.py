@@ -7,7 +7,7 @@ from typing import cast
 import click
 
 from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import Builder, InlineBuilder, ProcessBuilder
+from understudy_servers.docs.building import Builder, InlineBuilder, ProcessBuilder, allowing
 from understudy_servers.docs.dense import LocalDense, cached_store
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
@@ -100,6 +100,9 @@ python_option = click.option(
     type=click.Path(exists=True, path_type=Path),
     help="Interpreter or environment whose packages are documented; repeatable.",
 )
+allow_option = click.option(
+    "--allow", multiple=True, metavar="HOST:PORT", help="Also fetch from this address, though it is not public."
+)
 reranker_option = click.option(
     "--reranker",
     default="",
@@ -121,6 +124,7 @@ reranker_option = click.option(
 @click.option("--legacy-tools", is_flag=True, help="Also list Context7 1.x's get-library-docs.")
 @click.option("--read-only", is_flag=True, help="Offer no tool that adds documentation.")
 @click.option("--network", is_flag=True, help="Let add-docs and locked versions fetch from the network.")
+@allow_option
 @click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
 @reranker_option
 @click.option("--chroma", default="", metavar="URL", help="Address of a shared Chroma server. [default: embedded]")
@@ -138,6 +142,7 @@ def serve(
     legacy_tools: bool,
     read_only: bool,
     network: bool,
+    allow: tuple[str, ...],
     embedder: str,
     reranker: str,
     chroma: str,
@@ -150,8 +155,10 @@ def serve(
     from understudy_servers.docs.server import build_server  # noqa: PLC0415
 
     store = open_store(home)
-    options = ("--embedder", embedder, "--chroma", chroma, "--workers", str(workers))
-    builder: Builder = InlineBuilder(store) if in_process else ProcessBuilder(store, options)
+    options: tuple[str, ...] = ("--embedder", embedder, "--chroma", chroma, "--workers", str(workers))
+    options += tuple(part for address in allow for part in ("--allow", address))
+    inline = InlineBuilder(store, network=allowing(allow))
+    builder: Builder = inline if in_process else ProcessBuilder(store, options)
     project = Project(roots=roots or (Path.cwd(),), pythons=pythons)
     dense = open_dense(store, embedder, chroma)
     desk = Desk(

@@ -10,15 +10,19 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy_servers.docs import jobs
-from understudy_servers.docs.building import lock_path, perform
+from understudy_servers.docs.building import allowing, lock_path, perform
 from understudy_servers.docs.embed_work import EmbedWork, Outcome
 from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
 from understudy_servers.docs.lock import FileLock
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.store import Store
 from understudy_servers.docs.vector_index import missing
+
+if TYPE_CHECKING:
+    from understudy_servers.docs.network import Network
 
 IDLE_SECONDS = 20.0
 POLL_SECONDS = 0.05
@@ -36,7 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     store = Store(options.home)
     try:
         jobs.recover(store)
-        indexer = Indexer(store, embedder=options.embedder, chroma=options.chroma, workers=options.workers)
+        indexer = Indexer(
+            store,
+            embedder=options.embedder,
+            chroma=options.chroma,
+            workers=options.workers,
+            network=allowing(options.allow),
+        )
         try:
             indexer.run(options.idle)
         finally:
@@ -51,8 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
 class Indexer:
     """The work of the lock's holder."""
 
-    def __init__(self, store: Store, *, embedder: str = "", chroma: str = "", workers: int = 1) -> None:
+    def __init__(
+        self, store: Store, *, embedder: str = "", chroma: str = "", workers: int = 1, network: "Network | None" = None
+    ) -> None:
         self.store = store
+        self.network = network
         self.chroma = chroma
         self.embedding: EmbedWork | None = None
         self._synchronized = False
@@ -78,7 +91,7 @@ class Indexer:
         """Do one job, or one step of embedding, or bring Chroma up to date; say whether there was anything to do."""
         job = jobs.claim(self.store)
         if job is not None:
-            perform(self.store, job)
+            perform(self.store, job, network=self.network)
             self._synchronized = False
             return "worked"
         if self.embedding is None:
@@ -133,6 +146,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
     parser.add_argument("--embedder", default="", help="as in `understudy serve docs --embedder`")
     parser.add_argument("--chroma", default="", help="address of a Chroma server; empty for the embedded one")
+    parser.add_argument("--allow", action="append", default=[], help="host:port that may be fetched from anyway")
     parser.add_argument("--workers", type=int, default=1, help="threads that embed, one core each")
     return parser
 

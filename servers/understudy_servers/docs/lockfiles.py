@@ -223,7 +223,8 @@ def read_cargo(text: str) -> Iterator[Locked]:
         raise UnreadableLock(f"version {data.get('version')!r} is not known, only 1 to 4 are; update understudy")
     for package in data.get("package", []):
         if "source" in package:
-            yield Locked(ecosystem="crates", name=package["name"], version=package["version"])
+            digest = f"sha256:{package['checksum']}" if package.get("checksum") else ""
+            yield Locked(ecosystem="crates", name=package["name"], version=package["version"], digest=digest)
 
 
 READERS: dict[str, Callable[[str], Iterator[Locked]]] = {
@@ -232,6 +233,7 @@ READERS: dict[str, Callable[[str], Iterator[Locked]]] = {
     "pylock.toml": read_pylock,
     "pylock.*.toml": read_pylock,
     "requirements*.txt": read_requirements,
+    "requirements/*.txt": read_requirements,
     "package-lock.json": read_package_lock,
     "npm-shrinkwrap.json": read_package_lock,
     "pnpm-lock.yaml": read_pnpm,

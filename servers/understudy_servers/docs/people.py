@@ -19,6 +19,7 @@ from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.clean import visible
 from understudy_servers.docs.commands import (
     EMBEDDER_HELP,
+    allow_option,
     home_option,
     open_dense,
     open_store,
@@ -39,9 +40,6 @@ from understudy_servers.docs.source import Source
 from understudy_servers.docs.store import Store
 
 embedder_option = click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
-allow_option = click.option(
-    "--allow", multiple=True, metavar="HOST:PORT", help="Also fetch from this address, though it is not public."
-)
 registry_option = click.option(
     "--registry",
     default="",
