@@ -1,13 +1,17 @@
 """Environments that only the clients' tests need."""
 
 import subprocess
-import venv
-from collections.abc import Callable
+import sys
 from functools import cache
+from typing import Protocol
 
 import pytest
 
-SeparatePython = Callable[[str], str]
+
+class SeparatePython(Protocol):
+    """Gives the path of a Python, this one or another, that has a distribution and nothing of ours."""
+
+    def __call__(self, requirement: str, python: str = ...) -> str: ...
 
 
 @pytest.fixture(scope="session")
@@ -15,9 +19,9 @@ def separate_python(tmp_path_factory: pytest.TempPathFactory) -> SeparatePython:
     """Gives the path of a Python that has the required distribution and nothing of ours; skips where pip cannot."""
 
     @cache
-    def made(requirement: str) -> str:
+    def made(requirement: str, python: str = sys.executable) -> str:
         folder = tmp_path_factory.mktemp("separate")
-        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "venv", str(folder)], check=True, timeout=120)
         python = str(folder / "bin/python")
         command = [python, "-m", "pip", "install", "-q", requirement]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)

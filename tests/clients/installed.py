@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -26,6 +28,14 @@ def program(name: str) -> str:
     if not path.exists():
         pytest.skip(f"{name} is not installed; `make test-clients` installs it (needs Node and npm)")
     return str(path)
+
+
+def working_python(*names: str) -> str | None:
+    """The path of the first of these that starts: a version manager's names may lead nowhere."""
+    for path in filter(None, map(shutil.which, names)):
+        if subprocess.run([path, "-c", ""], capture_output=True, timeout=30).returncode == 0:
+            return path
+    return None
 
 
 def environment(home: Path) -> dict[str, str]:

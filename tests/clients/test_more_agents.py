@@ -1,11 +1,14 @@
 """More of the agents that people use: each starts our servers as `understudy attach` wrote them."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.clients.installed import UNDERSTUDY, environment, program, scripted_endpoint
+from tests.clients.conftest import SeparatePython
+from tests.clients.installed import UNDERSTUDY, environment, program, scripted_endpoint, working_python
 from tests.clients.responses import responses_endpoint
 from tests.clients.test_agents import CALLS, attach, calling
 
@@ -90,3 +93,45 @@ def test_a_client_whose_prompts_need_a_login_finds_our_server_healthy(
     line = next((one for one in said.splitlines() if UNDERSTUDY in one), said)
     assert "Connected" in line, said
     assert "Disconnected" not in line, said
+
+
+def typescript(found: str, tool: str, arguments: dict[str, Any]) -> str:
+    """The program with which a model calls, in Vibe, the tool that its search found."""
+    names = re.findall(r"\b(mcp_[\w-]+)\.([\w-]+)", found)
+    connector, name = next(one for one in names if one[1].replace("-", "_") == tool.replace("-", "_"))
+    return f'async function main() {{ return await tools["{connector}"]["{name}"]({json.dumps(arguments)}) }}'
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_vibe_finds_and_calls_a_tool_of_ours(server: str, tmp_path: Path, separate_python: SeparatePython) -> None:
+    newer = working_python("python3.14", "python3.13", "python3.12")
+    if newer is None:
+        pytest.skip("Mistral Vibe needs Python 3.12 or newer beside this one, and none is on PATH")
+    python = separate_python("mistral-vibe==3.0.2", newer)
+    tool, arguments = CALLS["thinking" if server == "all" else server]
+
+    def script(request: dict[str, Any]) -> dict[str, Any]:
+        said = [message["content"] for message in request["messages"] if message["role"] == "tool"]
+        if not said:
+            return {"tool_calls": [{"name": "search_tool_functions", "arguments": {"query": tool}}]}
+        if len(said) == 1:
+            return {
+                "tool_calls": [{"name": "run_typescript", "arguments": {"code": typescript(said[0], tool, arguments)}}]
+            }
+        return {"content": f"The tools said: {said}"}
+
+    home = tmp_path / ".vibe"
+    home.mkdir()
+    with scripted_endpoint(script) as (url, _):
+        (home / "config.toml").write_text(
+            'active_model = "scripted"\nenable_update_checks = false\nenable_telemetry = false\n'
+            f'[[providers]]\nname = "local"\napi_base = "{url}"\napi_key_env_var = ""\nbackend = "generic"\n'
+            '[[models]]\nname = "scripted"\nprovider = "local"\nalias = "scripted"\n'
+        )
+        attach("vibe", server, tmp_path, "--user")
+        vibe = str(Path(python).parent / "vibe")
+        done = run([vibe, "-p", "call the tool", "--output", "text", "--agent", "auto-approve", "--trust"], tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The tools said: " in done.stdout
+    assert "<anonymous>" not in done.stdout, f"the program failed: {done.stdout}"

@@ -12,6 +12,6 @@ CLIENT = Client(
     listed=True,
     entry=lambda server: {"name": server.name, "transport": "stdio", **plain(server)},
     check="start vibe and look at the list of tools",
-    evidence="written after its documentation, not run by a test: it needs Python 3.12",
+    evidence="run with Mistral Vibe 3.0.2",
     source="https://docs.mistral.ai/vibe/code/cli/mcp-servers",
 )
