@@ -84,9 +84,13 @@ def _from_address(text: str) -> Source:
     if not parts.hostname:
         raise CannotAdd(f"{text!r} names no host.")
     host, path = parts.hostname or "", parts.path.rstrip("/")
-    if text.startswith("git+") or path.endswith(".git") or (repository_of(address) and path.count("/") == 2):
-        title = path.rpartition("/")[2].removesuffix(".git")
-        where, _, tag = address.partition("@") if "@" not in parts.netloc else (address, "", "")
+    if (
+        text.startswith("git+")
+        or path.partition("@")[0].endswith(".git")
+        or (repository_of(address) and path.count("/") == 2)
+    ):
+        where, _, tag = address.partition("@")  # none is before the host: credentials were refused
+        title = where.rstrip("/").rpartition("/")[2].removesuffix(".git")
         repository = repository_of(where)
         return _fetched("git", "git", repository.replace("/", "-") or title, where.partition("#")[0], tag, repository)
     site = host + (path if path.count("/") == 1 and "." not in path else "")
