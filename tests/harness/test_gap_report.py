@@ -433,3 +433,19 @@ def test_fewer_than_thirty_samples_are_shown_one_by_one_and_nothing_is_made_of_t
     assert 'class="headline"' not in pages["few"]
     assert "one by one" not in pages["many"]
     assert 'class="headline"' in pages["many"]
+
+
+def test_looks_survive_a_broken_count_and_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    write_rows(tmp_path / "one", {"L": steps(60), "S": steps(80)})
+    write_rows(tmp_path / "two", {"L": steps(60), "S": steps(80)})
+    assert gap("report", tmp_path / "one").exit_code == 0
+    looks = tmp_path / "looks.jsonl"
+    looks.write_text("{torn\n[1]\n" + looks.read_text("utf-8"), encoding="utf-8")
+
+    assert "This is look 2 at these test samples" in " ".join(gap("report", tmp_path / "two").output.split())
+
+    looks.unlink()
+    looks.mkdir()
+    done = gap("report", tmp_path / "two")
+    assert done.exit_code == 0
+    assert "This is look" not in done.output
