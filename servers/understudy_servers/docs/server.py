@@ -15,7 +15,7 @@ from anyio import to_thread
 from mcp.server.mcpserver import Context, ListRoots, MCPServer, Resolve
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.resources import ResourceSecurity
-from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.tools import Tool, ToolManager
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INVALID_PARAMS,
@@ -232,15 +232,17 @@ def build_server(
         asks_roots: take the project's folders from the client, for a server that runs on the client's machine.
     """
     answers = Answers(desk, tokens=tokens, asks_roots=asks_roots)
-    tools = [
-        tool(answers.resolve, "resolve-library-id", "Find Library"),
-        tool(answers.query, "query-docs", "Query Documentation"),
-        tool(answers.symbol, "get-symbol", "Get Symbol"),
-        tool(answers.libraries, "list-libraries", "List Libraries"),
-        tool(answers.legacy, "get-library-docs", "Get Library Docs"),
-    ]
-    if not read_only:
-        tools.append(tool(answers.add, "add-docs", "Add Documentation", WRITE))
+
+    def tools() -> list[Tool]:
+        made = [
+            tool(answers.resolve, "resolve-library-id", "Find Library"),
+            tool(answers.query, "query-docs", "Query Documentation"),
+            tool(answers.symbol, "get-symbol", "Get Symbol"),
+            tool(answers.libraries, "list-libraries", "List Libraries"),
+            tool(answers.legacy, "get-library-docs", "Get Library Docs"),
+        ]
+        return made if read_only else [*made, tool(answers.add, "add-docs", "Add Documentation", WRITE)]
+
     hidden: frozenset[str] = frozenset() if legacy else UNLISTED
     middleware = cast(
         "list[ServerMiddleware[Any]]",
@@ -258,11 +260,11 @@ def build_server(
 
     server: MCPServer[Answers] = DocsServer(
         desk,
+        tools,
         "understudy-docs",
         title="Understudy docs",
         version=installed_version("understudy"),
         instructions=INSTRUCTIONS,
-        tools=tools,
         middleware=middleware,
         lifespan=lifespan,
     )
@@ -277,12 +279,30 @@ async def required(server: MCPServer[Any], name: str) -> list[str]:
     ]
 
 
-class DocsServer(MCPServer[Answers]):
-    """A server whose list of resources follows the index."""
+class LazyTools(ToolManager):
+    """Makes its tools with the first request that needs one: their schemas take longer than the rest of a start."""
 
-    def __init__(self, desk: Desk, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, make: Callable[[], list[Tool]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def list_tools(self) -> list[Tool]:
+        if not self._tools:
+            self._tools = {tool.name: tool for tool in self._make()}
+        return super().list_tools()
+
+    def get_tool(self, name: str) -> Tool | None:
+        self.list_tools()
+        return super().get_tool(name)
+
+
+class DocsServer(MCPServer[Answers]):
+    """A server whose tools are made when they are asked for, and whose list of resources follows the index."""
+
+    def __init__(self, desk: Desk, tools: Callable[[], list[Tool]], *arguments: Any, **settings: Any) -> None:
         self.desk = desk
         super().__init__(*arguments, **settings)
+        self._tool_manager = LazyTools(tools)
 
     async def list_resources(self) -> list[Resource]:
         """List what is indexed; what is only installed is read by its address, and completed there."""
