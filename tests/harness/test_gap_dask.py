@@ -127,3 +127,21 @@ def test_workers_in_threads_give_the_table_that_one_process_gives(tmp_path: Path
     assert alone.exit_code == spread.exit_code == again.exit_code == 0, spread.output
     assert table(tmp_path / "spread") == table(tmp_path / "alone")
     assert "0 rows run" in again.output
+
+
+def test_workers_in_threads_that_cannot_reach_an_endpoint_refuse_and_a_cluster_without_workers_is_said(
+    tmp_path: Path,
+) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 3)
+    with answering() as server:
+        dead = server.spec("small")
+    words = ["run", "--local", dead, "--scaffold", "Vote()", "--benchmark", sums, "--split", "all", "--dask"]
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as one:
+        unreachable = gap(*words, one.scheduler_address, "--out", tmp_path / "out")
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as none:
+        empty = gap(*words, none.scheduler_address, "--out", tmp_path / "empty")
+
+    assert unreachable.exit_code == empty.exit_code == 3
+    assert "No Dask worker can run the rows" in unreachable.output
+    assert "it cannot reach http://127.0.0.1" in " ".join(unreachable.output.split())
+    assert "The Dask scheduler has no workers" in empty.output
