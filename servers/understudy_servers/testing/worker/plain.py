@@ -233,6 +233,7 @@ def _selected(items: list[Item], select: list[str] | None) -> list[Item]:
 
 def _matches(name: str, word: str) -> bool:
     """A word selects a test by its id, by the file or class it is in, or by a part of its own name."""
+    word = word.partition("[")[0]
     return name == word or name.startswith(f"{word}::") or ("::" not in word and word in name.partition("::")[2])
 
 
