@@ -1,6 +1,7 @@
 """Other languages: reports are read strictly, real tool chains run in the sandbox, results are exported."""
 
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from understudy_servers.testing.commands import test as people
 from understudy_servers.testing.frameworks import cargo_test, ctrf, go_test, junit, tap
+from understudy_servers.testing.frameworks.detect import detect
+from understudy_servers.testing.frameworks.foreign import MissingToolchain
 from understudy_servers.testing.result import Result
 
 GO = "\n".join(
@@ -202,3 +205,89 @@ def test_a_missing_tool_chain_is_a_sentence(tmp_path: Path, monkeypatch: pytest.
     answer = CliRunner().invoke(people, ["run", "--root", str(root)])
     assert answer.exit_code == 3
     assert "These tests need 'go'" in answer.output
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH on which every program is found."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("node", "cargo", "go"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "words"),
+    [
+        ({"package.json": '{"scripts": {"test": "node --test"}}'}, "node:test", ["--test-name-pattern", "adds"]),
+        ({"package.json": '{"devDependencies": {"vitest": "5"}}'}, "vitest", ["-t", "adds"]),
+        ({"package.json": '{"dependencies": {"jest": "30"}}'}, "jest", ["-t", "adds"]),
+        ({"package.json": '{"scripts": {"test": "jest --ci"}}'}, "jest", ["-t", "adds"]),
+        ({"go.mod": "module x\n"}, "go test", ["-run", "adds"]),
+        ({"Cargo.toml": "[package]\n"}, "cargo test", ["adds"]),
+    ],
+)
+def test_a_framework_is_found_by_its_files_and_started_for_a_selection(
+    tmp_path: Path, tools: Path, files: dict[str, str], name: str, words: list[str]
+) -> None:
+    scripts = {"node_modules/vitest/vitest.mjs": "", "node_modules/jest/bin/jest.js": ""}
+    for path, text in {**files, **scripts}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    found = detect(tmp_path)
+    assert found is not None
+    assert found.name == name
+    command = found.command(tmp_path, ["adds"])
+    assert command[0].startswith(str(tools))
+    assert [word for word in words if word in command] == words
+    assert set(found.support()) <= {
+        "node_reporter.mjs",
+        "vitest_reporter.mjs",
+        "jest_reporter.mjs",
+        "reporter_events.mjs",
+    }
+    assert all(os.path.isabs(path) for path in found.readable())
+    assert all(isinstance(value, str) for value in found.environment().values())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"scripts": []}', "{", '{"devDependencies": 1}', '{"scripts": {"test": "mocha"}}']
+)
+def test_a_package_that_names_no_runner_is_no_framework(tmp_path: Path, text: str) -> None:
+    (tmp_path / "package.json").write_text(text)
+    assert detect(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"package.json": '{"scripts": {"test": "node --test"}}'}, "These tests need 'node'"),
+        ({"package.json": '{"devDependencies": {"vitest": "5"}}'}, "These tests need 'node'"),
+        ({"go.mod": "module x\n"}, "Install Go"),
+        ({"Cargo.toml": "[package]\n"}, "Install Rust with rustup"),
+    ],
+)
+def test_each_missing_tool_chain_is_a_sentence_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    for path, text in files.items():
+        (tmp_path / path).write_text(text)
+    found = detect(tmp_path)
+    assert found is not None
+    with pytest.raises(MissingToolchain, match=said):
+        found.command(tmp_path, None)
+
+
+def test_a_junit_report_that_is_too_large_or_no_xml_is_refused_in_words() -> None:
+    with pytest.raises(junit.BadReport, match="larger than 16 MiB"):
+        junit.parse(b" " * ((16 << 20) + 1), 0)
+    with pytest.raises(junit.BadReport, match="is not XML"):
+        junit.parse(b"<a>", 0)
+    assert junit.parse(b"<a><testcase name='x'/><testcase name='x'/></a>", 0).outcomes == {
+        "x": "passed",
+        "x'": "passed",
+    }

@@ -24,9 +24,10 @@ class Installed:
         try:
             package = json.loads((root / "package.json").read_text(encoding="utf-8"))
             known = {**package.get("devDependencies", {}), **package.get("dependencies", {})}
+            script = str(package.get("scripts", {}).get("test", ""))
         except (OSError, ValueError, AttributeError, TypeError):
             return False
-        return self.name in known or self.name in str(package.get("scripts", {}).get("test", ""))
+        return self.name in known or self.name in script
 
     def command(self, root: Path, select: Sequence[str] | None) -> list[str]:
         node = program("node", "Install Node.js 20 or newer.")
