@@ -126,6 +126,7 @@ async def test_what_a_run_leaves_running_is_ended_with_it(client: Client, tmp_pa
             await anyio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_a_project_is_tested_with_files_laid_over_a_copy_of_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import pytest\nfrom mine import f\n\n@pytest.mark.parametrize('n', [1, 2])\n"

@@ -39,6 +39,7 @@ def test_run_exits_with_0_only_for_a_proved_pass(root: Path, returned: str, code
     assert (answer.exit_code, said in answer.output) == (code, True)
 
 
+@pytest.mark.slow
 def test_run_of_a_selection_says_that_it_proves_nothing(root: Path) -> None:
     answer = invoke("run", "test_other", "--root", str(root), "--warmth", "cold")
     assert answer.exit_code == 0
@@ -46,6 +47,7 @@ def test_run_of_a_selection_says_that_it_proves_nothing(root: Path) -> None:
     assert "Only a part of the tests was run" in answer.output
 
 
+@pytest.mark.slow
 def test_run_with_hidden_tests_shows_their_numbers_only(root: Path, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()

@@ -70,7 +70,8 @@ async def test_the_way_that_was_asked_for_is_taken_and_named(warmth: Any, modes:
     assert (result["verdict"], result["mode"], result["isolation"]) == ("passed", modes, "full")
 
 
-@pytest.mark.parametrize("writes", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("writes", [False, True])
 async def test_a_project_is_tested_by_a_run_that_was_started_ahead(tmp_path: Path, writes: bool) -> None:
     tmp_path.chmod(0o755)
     code = "def test_f(tmp_path, monkeypatch):\n    from mine import f\n    assert f() == 1\n"
