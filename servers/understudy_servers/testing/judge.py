@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.worker.events import short
 
 Verdict = Literal[
     "passed", "failed", "collection_error", "timeout", "killed", "crashed", "aborted",
@@ -173,6 +174,8 @@ def _decide(raw: Raw, report: Report, expected: Sequence[str]) -> tuple[Verdict,
         return "aborted", "unreported_tests"
     if report.of("skipped") or report.parts_skipped:
         return "incomplete", "skipped" if report.of("skipped") else f"skipped_subtests:{report.parts_skipped}"
+    if outside := report.extra.get("elsewhere", {}).get("names"):
+        return "incomplete", f"not_this_code: {short(outside[0], 150)}"
     return ("passed", "") if report.end and report.end["code"] == 0 else ("aborted", "exit_status")
 
 

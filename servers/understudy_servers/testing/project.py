@@ -13,7 +13,7 @@ from typing import Any
 
 from understudy_servers.testing.expected import expected_ids
 from understudy_servers.testing.plan import Framework, Plan, selects
-from understudy_servers.testing.workspace import COMPILED, CONTROLS, is_test_name, shadow, takes_over
+from understudy_servers.testing.workspace import COMPILED, CONTROLS, SOURCES, is_test_name, shadow, takes_over
 
 SKIPPED = frozenset({"node_modules", "__pycache__", "build", "dist", "site-packages", "venv", "env", "target"})
 STEERING = CONTROLS - {"pyproject.toml"}  # of that only the part about pytest
@@ -129,7 +129,7 @@ class Project:
             select=None if select is None else tuple(_arguments(select, chosen) if framework == "pytest" else select),
             root=str(self.root),
             seed=seed,
-            extra={"pytest_arguments": [], "project": True, "writes": self.writes},
+            extra={"pytest_arguments": [], "project": True, "writes": self.writes, "sources": self._sources()},
         )
 
     def _own_code(self, candidate: Mapping[str, str]) -> list[str]:
@@ -139,6 +139,12 @@ class Project:
             path for path in paths if path.endswith(".py") and path.rpartition("/")[2] not in CONTROLS | {"setup.py"}
         ]
         return [path for path in own if not is_test_name(path) and not path.startswith(("tests/", "test/", "docs/"))]
+
+    def _sources(self) -> list[str]:
+        """The folders that hold packages without being one, from which a copy installed elsewhere is overruled."""
+        return [
+            name for name in SOURCES if (self.root / name).is_dir() and not (self.root / name / "__init__.py").exists()
+        ]
 
     def _helpers(self, candidate: Mapping[str, str]) -> list[str]:
         """What tests import: `conftest.py` files and the modules in the folders of tests."""

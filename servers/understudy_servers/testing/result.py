@@ -26,6 +26,7 @@ _ADVICE = {
     "crashed": "The interpreter itself crashed: look for endless recursion or native code.",
     "aborted": "The process left before the tests were done: the code must not call sys.exit, exit or os._exit.",
     "incomplete": "A skipped test is no pass: make it run and pass.",
+    "incomplete not_this_code": "The tests ran an installed copy, not this code. Install it: pip install -e .",
     "flaky": "The tests passed and then did not: the result must not depend on order, time or chance.",
     "flaky order": "The tests pass in one order only: the code must keep no state from one test to the next.",
     "tampered": _FORGED,

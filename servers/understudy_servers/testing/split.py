@@ -10,9 +10,8 @@ from typing import Any
 from understudy_servers.testing.judge import Judgement
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.raw import Raw
-from understudy_servers.testing.workspace import RUNNERS, is_test_name
+from understudy_servers.testing.workspace import RUNNERS, SOURCES, is_test_name
 
-SOURCES = ("src", "lib")  # folders of a project that hold packages without being one
 HEAVY = 2_000  # calls after which a split run that is too slow says nothing about the candidate
 MAX_TEXT = 4 << 20  # of a project's own files, which the candidate's half gets as a copy
 # Names in tests after which values alone do not decide what the tests see.
@@ -66,7 +65,7 @@ def _divide_project(plan: Plan, root: str, remote: tuple[str, ...]) -> Split | N
         size += len(seen[path])
         if size > MAX_TEXT:
             return None
-    half = {"role": "candidate", "sources": list(SOURCES)}
+    half = {"role": "candidate", "sources": plan.extra.get("sources", [])}
     tests = replace(plan, extra={**plan.extra, "remote": list(remote)})
     return Split(tests, Plan(files=seen, tests=(), candidate=plan.candidate, seed=plan.seed, extra=half), remote)
 

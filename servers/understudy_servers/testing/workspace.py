@@ -25,6 +25,7 @@ LIBRARIES = frozenset(
     | {"torch", "polars", "pytest_asyncio", "anyio", "trio", "attr", "attrs", "pydantic", "exceptiongroup", "packaging"}
 )
 HELPERS = re.compile(r"test(helpers?|support|utils?|lib|tools?|ing)|helpers?")
+SOURCES = ("src", "lib")  # folders of a project that hold packages without being one
 RUNNERS = frozenset(
     {"pytest", "_pytest", "pluggy", "iniconfig", "py", "sitecustomize", "usercustomize", "understudy_servers"}
 )

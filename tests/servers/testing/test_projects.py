@@ -161,3 +161,28 @@ async def test_what_loose_tests_import_comes_from_the_trusted_copy(verifier: Ver
     assert (result.verdict, result.proof) == ("passed", ["canary", "split"])
     package = {**forged, helper.replace(".py", "/__init__.py"): "def check(*a): pass\n"}
     assert (await verifier.verify(Request(subject=subject, candidate=package))).verdict == "tampered"
+
+
+INSTALLED = {
+    "src/wcwidth_of_mine/__init__.py": "def value():\n    return 1\n",
+    "tests/test_all.py": "from wcwidth_of_mine import value\n\ndef test_value():\n    assert value() == 1\n",
+}
+
+
+async def test_a_project_with_a_source_folder_need_not_be_installed(verifier: Verifier, tmp_path: Path) -> None:
+    subject = ProjectSubject(Project.open(lay_out(tmp_path, INSTALLED)))
+    result = await verifier.verify(Request(subject=subject))
+    assert (result.verdict, result.proof) == ("passed", ["canary", "split"]), result
+    wrong = {"src/wcwidth_of_mine/__init__.py": "def value():\n    return 2\n"}
+    assert (await verifier.verify(Request(subject=subject, candidate=wrong))).verdict == "failed"
+
+
+async def test_a_pass_of_a_copy_installed_elsewhere_is_no_pass(verifier: Verifier, tmp_path: Path) -> None:
+    files = {
+        "src/pluggy/__init__.py": "raise RuntimeError('this is the code under test')\n",
+        "tests/test_all.py": "import pluggy\n\ndef test_it():\n    assert pluggy.PluginManager('x') is not None\n",
+    }
+    result = await verifier.verify(Request(subject=ProjectSubject(Project.open(lay_out(tmp_path, files)))))
+    assert result.verdict == "incomplete", result
+    assert result.reason.startswith("not_this_code: pluggy from ")
+    assert "pip install -e" in result.as_text()

@@ -12,6 +12,7 @@ from typing import Any
 from understudy_servers.testing.worker import turbo
 from understudy_servers.testing.worker.events import Put, short, show
 from understudy_servers.testing.worker.failures import Sources, describe
+from understudy_servers.testing.worker.origin import elsewhere
 
 DETAILED = 40
 WHERE = re.compile(r"\+\s+where .+? = (.+)")  # the call in the wording of pytest
@@ -157,5 +158,7 @@ def run(job: dict[str, Any], put: Put, last: Callable[[], None]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     last()
+    if job.get("project"):
+        put("elsewhere", names=elsewhere(job))
     put("end", code=code)
     return code
