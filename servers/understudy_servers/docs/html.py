@@ -18,7 +18,10 @@ _NOISE = (
     "script, style, nav, footer, header, aside, noscript, template, svg, iframe, form, button, [hidden], "
     "[aria-hidden=true], .headerlink, .sphinxsidebar, .toc, .breadcrumbs, .edit-this-page"
 )
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?:\D|$)")
+_HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*(?:0+(?:\.0*)?|\.0+)(?:[a-z]+|%)?\s*(?:[;!]|$)",
+    re.IGNORECASE,
+)
 _BLOCKS = frozenset("p div section article ul ol table blockquote details summary figure dl main body".split())  # noqa: SIM905
 
 
