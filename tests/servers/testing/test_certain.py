@@ -1,0 +1,171 @@
+"""Which tests must fail when their assertions are turned, and what the turned ones look like."""
+
+import ast
+
+import pytest
+
+from understudy_servers.testing import canary
+from understudy_servers.testing.near import near, near_literal
+
+STEP, FAR = 11, 1 << 60
+
+
+def must_fail(source: str) -> list[str]:
+    return [name.partition("::")[2] for name in canary.turn(source, "t.py").must_fail]
+
+
+@pytest.mark.parametrize(
+    ("body", "certain"),
+    [
+        pytest.param("assert f() == 1", True, id="an assertion"),
+        pytest.param("if x:\n        assert f() == 1", False, id="under a condition"),
+        pytest.param("return\n    assert f() == 1", False, id="after a return"),
+        pytest.param("for x in [1, 2]:\n        assert f(x) == 1", True, id="in a loop over a list"),
+        pytest.param("for x in []:\n        assert f(x) == 1", False, id="in an empty loop"),
+        pytest.param("for x in range(3):\n        assert f(x) == 1", True, id="in a loop over a range"),
+        pytest.param("for x in CASES:\n        assert f(x) == 1", True, id="in a loop over a table"),
+        pytest.param("for x, y in TABLE.items():\n        assert f(x) == y", True, id="in a loop over a mapping"),
+        pytest.param("for x in load():\n        assert f(x) == 1", False, id="in a loop over who knows what"),
+        pytest.param("try:\n        assert f() == 1\n    except AssertionError:\n        pass", False, id="caught"),
+        pytest.param("try:\n        assert f() == 1\n    finally:\n        close()", True, id="not caught"),
+        pytest.param("with pytest.raises(ValueError):\n        f()", True, id="an exception is expected"),
+        pytest.param("with raises(ValueError, match='x'):\n        f()", True, id="by another name"),
+        pytest.param("pytest.raises(ValueError, f, 1)", True, id="by a call"),
+        pytest.param("with suppress(AssertionError):\n        assert f() == 1", False, id="suppressed"),
+        pytest.param("check(f())", True, id="in a function of the file"),
+        pytest.param("np.testing.assert_allclose(f(), 1.0)", True, id="by numpy"),
+        pytest.param("assert_frame_equal(f(), wanted)", True, id="by pandas"),
+        pytest.param("yield\n    assert f() == 1", False, id="in a generator"),
+        pytest.param("def inner():\n        return 1\n    assert inner() == f()", True, id="after a function in it"),
+        pytest.param("print(f())", False, id="nothing asserted"),
+    ],
+)
+def test_a_test_is_certain_to_fail_only_where_it_must_assert(body: str, certain: bool) -> None:
+    head = "import pytest\nfrom pytest import raises\nfrom pandas.testing import assert_frame_equal\n"
+    head += "CASES = [1, 2]\nTABLE = {1: 2}\n\ndef check(value):\n    assert value == 1\n\n"
+    assert must_fail(f"{head}def test_it():\n    {body}\n") == (["test_it"] if certain else [])
+
+
+@pytest.mark.parametrize(
+    ("decorator", "certain"),
+    [
+        ("@pytest.mark.parametrize('x', [1])", True),
+        ("@given(st.integers())", True),
+        ("@settings(max_examples=1)", True),
+        ("@swallow", False),
+        ("@tools.retry(3)", False),
+    ],
+)
+def test_a_decorator_that_may_swallow_failures_makes_nothing_certain(decorator: str, certain: bool) -> None:
+    assert bool(must_fail(f"import pytest\n{decorator}\ndef test_it(x=1):\n    assert f(x) == 1\n")) is certain
+
+
+@pytest.mark.parametrize(
+    ("assertion", "turned"),
+    [
+        ("assert f(2) == 5", "assert f(2) == 18"),
+        ("assert 5 == f(2)", "assert 18 == f(2)"),
+        ("assert f() == 'a'", "assert f() == 'ak'"),
+        ("assert f() == [1, {'b': None}]", f"assert f() == [12, {{'b': {FAR}}}]"),
+        ("assert f() == []", "assert f() == [11]"),
+        ("assert f() is True", "assert f() is False"),
+        ("assert f() is None", "assert not f() is None"),
+        ("assert not f()", "assert f()"),
+        ("assert f()", "assert not f()"),
+        ("assert f() != 1", "assert not f() != 1"),
+        ("assert f() < 1", "assert f() < float('-inf')"),
+        ("assert 0 <= f() <= 1", "assert 0 < float('-inf')"),
+        ("assert f() > 1 and g()", "assert f() > float('inf')"),
+        ("assert f() in [1, 2]", "assert f() in [13]"),
+        ("assert isinstance(f(), int)", "assert isinstance(f(), type('Never', (), {}))"),
+        ("assert all((x for x in f()))", "assert all([*(x for x in f()), False])"),
+        ("assert any(f())", "assert any([])"),
+        ("assert math.isclose(f(), 0.5)", f"assert math.isclose(f(), {float(FAR)!r})"),
+        ("self.assertEqual(f(), 5)", "self.assertEqual(f(), 18)"),
+        ("self.assertTrue(f() == 5)", "self.assertTrue(f() == 18)"),
+        ("self.assertFalse(f())", "self.assertTrue(f())"),
+        ("self.assertGreaterEqual(f(), 5)", "self.assertGreater(f(), float('inf'))"),
+        ("self.assertIsNone(f())", "self.assertIsNotNone(f())"),
+        ("self.assertIsInstance(f(), int)", "self.assertIsInstance(f(), type('Never', (), {}))"),
+        ("self.assertIn(f(), [1])", "self.assertIn(f(), [12])"),
+        ("self.assertRaises(ValueError, f)", "self.assertRaises(type('Never', (BaseException,), {}), f)"),
+    ],
+)
+def test_a_turned_assertion_expects_something_near_that_an_honest_candidate_cannot_give(
+    assertion: str, turned: str
+) -> None:
+    draw = canary.Draw(1)
+    draw.step, draw.far = STEP, FAR
+    found = canary.turn(f"def test_it(self):\n    {assertion}\n", "t.py", None, draw).source
+    assert ast.unparse(ast.parse(turned)) in found
+
+
+def test_a_name_that_is_only_expected_is_changed_where_it_gets_its_value() -> None:
+    source = "@pytest.mark.parametrize('a,c', [(1, 2)])\ndef test_it(a, c):\n    assert f(a) == c, (a, c)\n"
+    draw = canary.Draw(1)
+    turned = canary.turn(source, "t.py", None, draw).source
+    assert f"    c = {draw.name}(c)\n    assert f(a) == c" in turned
+    used = canary.turn(source.replace("f(a)", "f(a, c)"), "t.py", None, draw).source
+    assert f"assert f(a, c) == {draw.name}(c)" in used
+
+
+def test_one_assertion_at_a_time_leaves_the_others_as_they_are() -> None:
+    source = "def test_it():\n    assert f() == 1\n    assert g() == 'a'\n    with pytest.raises(E):\n        h()\n"
+    draw = canary.Draw(3)
+    rounds = [canary.turn_one(source, "t.py", number, draw) for number in range(3)]
+    assert {one.must_fail for one in rounds} == {("t.py::test_it",)}
+    assert len({one.source for one in rounds}) == 3
+    assert all(sum(line in one.source for line in source.splitlines()) >= 3 for one in rounds)
+    assert canary.most_assertions(source, "t.py") == 3
+
+
+def test_helpers_are_turned_and_their_checks_are_known_by_import() -> None:
+    helper = "import pytest\n\ndef same(a, b):\n    assert a == b\n\nassert True\n"
+    assert canary.checkers(helper, "tests/tools.py") == {"same"}
+    assert canary.checkers("def (", "tests/tools.py") is None
+    turned = canary.turn_helper(helper, "tests/tools.py", canary.Draw(1))
+    assert "assert a == b" not in turned
+    assert "assert True" in turned
+    known = {"tests/tools.py": {"same"}}
+    for line, call in (
+        ("from tools import same", "same(f(), 1)"),
+        ("from .tools import same as equal", "equal(f(), 1)"),
+        ("import tools", "tools.same(f(), 1)"),
+        ("from tests import tools as t", "t.same(f(), 1)"),
+    ):
+        found = canary.turn(f"{line}\n\ndef test_it():\n    {call}\n", "tests/test_it.py", known)
+        assert found.must_fail == ("tests/test_it.py::test_it",), line
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        -3,
+        10**30,
+        True,
+        1.5,
+        float("inf"),
+        float("nan"),
+        1j,
+        "",
+        "a",
+        b"",
+        [],
+        (),
+        {},
+        {1},
+        frozenset(),
+        None,
+        object(),
+    ],
+    ids=repr,
+)
+def test_a_near_value_never_equals_the_value(value: object) -> None:
+    assert near(value, STEP, FAR) != value
+    assert near([value], STEP, FAR) != [value]
+
+
+def test_only_literals_are_changed_in_the_source() -> None:
+    for text in ("f()", "x", "None", "1e999", "x + 1"):
+        assert near_literal(ast.parse(text, mode="eval").body, STEP, FAR) is None or text == "1e999"
