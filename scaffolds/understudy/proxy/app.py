@@ -16,6 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from understudy.errors import UnderstudyError
 from understudy.problem import Message
+from understudy.proxy.asked import MOST_TOKENS
 from understudy.proxy.done import Done
 from understudy.proxy.errors import BadRequest, error_body, status_of
 from understudy.proxy.exchange import Exchange
@@ -44,6 +45,7 @@ class App:
         event_s: float = EVENT_S,
         progress: bool = False,
         concurrency: int = 8,
+        max_tokens: int = MOST_TOKENS,
     ) -> None:
         """Serve.
 
@@ -54,9 +56,11 @@ class App:
             event_s: Seconds between empty events on a silent stream.
             progress: Send inner calls as thinking, which clients show, and not only as comments.
             concurrency: Requests that are worked on at once; others wait.
+            max_tokens: Of one reply, where the client does not say.
         """
         self.service, self.gate = service, gate
         self.heartbeat_s, self.event_s, self.progress = heartbeat_s, event_s, progress
+        self.max_tokens = max_tokens
         self._working = anyio.Semaphore(concurrency)
         self._continued: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
         self._kept = 0
@@ -108,7 +112,7 @@ class App:
     async def _answer(self, exchange: Exchange, kind: type[Wire]) -> None:
         try:
             body = await exchange.body()
-            wire = kind(body, secrets.token_hex(12), self.continued)
+            wire = kind(body, secrets.token_hex(12), self.continued, self.max_tokens)
         except Exception as error:
             if not isinstance(error, BadRequest):
                 logger.exception("a request could not be read")

@@ -11,7 +11,7 @@ from understudy.proxy.errors import BadRequest
 NAME = "understudy"
 """The scaffold as a model's name; a role's name is its bare model. Other names mean the scaffold too."""
 MOST_TOKENS = 4096
-"""`max_tokens` where the client names none: the budget reserves what is sent, so it must be something."""
+"""`max_tokens` where neither client nor user names one: the budget reserves what is sent, so it must be something."""
 
 LARGEST_LIMIT = 10_000_000  # tokens; no model answers at such length
 LARGEST = 1e20  # of any number; a seed may have 64 bits
@@ -78,8 +78,8 @@ def number(body: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def limit(body: Mapping[str, Any], *names: str) -> int:
-    """How many tokens the answer may have, by the first of these fields that is set.
+def limit(body: Mapping[str, Any], *names: str, most: int) -> int:
+    """How many tokens the answer may have, by the first of these fields that is set; else `most`.
 
     Raises:
         BadRequest: It is no positive number.
@@ -87,7 +87,7 @@ def limit(body: Mapping[str, Any], *names: str) -> int:
     name = next((name for name in names if body.get(name) is not None), names[0])
     given = number(body, name)
     if given is None:
-        return MOST_TOKENS
+        return most
     if not 1 <= given <= LARGEST_LIMIT or given != int(given):
         raise BadRequest(f"{name} must be a whole number from 1 to {LARGEST_LIMIT}, not {given:g}.", param=name)
     return int(given)

@@ -6,6 +6,7 @@ from typing import Any
 
 from understudy.problem import Message, Options, Tool, ToolCall
 from understudy.proxy.asked import (
+    MOST_TOKENS,
     NAME,
     Asked,
     choose,
@@ -32,8 +33,8 @@ _NOT_SERVED = {
 PIECE = 160  # characters of a chunk when an answer is whole before it is sent
 
 
-def read_request(body: Mapping[str, Any]) -> Asked:
-    """Read a request.
+def read_request(body: Mapping[str, Any], *, most: int = MOST_TOKENS) -> Asked:
+    """Read a request; `most` is how many tokens the answer may have where the client does not say.
 
     Raises:
         BadRequest: It is malformed, or asks for what is not served here.
@@ -51,7 +52,7 @@ def read_request(body: Mapping[str, Any]) -> Asked:
         messages=tuple(_message(row, f"messages[{index}]") for index, row in enumerate(messages)),
         tools=tools,
         options=Options(
-            max_tokens=limit(body, "max_completion_tokens", "max_tokens"),
+            max_tokens=limit(body, "max_completion_tokens", "max_tokens", most=most),
             stop=_stop(body.get("stop")),
             tool_choice=choose(body.get("tool_choice"), tools),
             response_format=_format(body.get("response_format")),

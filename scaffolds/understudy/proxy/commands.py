@@ -14,6 +14,7 @@ from understudy.budget import Budget, Meter
 from understudy.errors import MissingKey, ServerError, SpecError, SpellingError, UnderstudyError
 from understudy.models import open_models, price_of
 from understudy.project import TEST_TIMEOUT_S, read_project, testing_command
+from understudy.proxy.asked import LARGEST_LIMIT, MOST_TOKENS
 from understudy.proxy.log import Log, default_path
 from understudy.proxy.serving import CannotListen, is_loopback, listening, serve
 from understudy.scaffold import Scaffold
@@ -46,6 +47,7 @@ class Wanted:
     record: Path | None
     progress: bool
     concurrency: int
+    max_tokens: int
 
 
 @click.command()
@@ -64,6 +66,13 @@ class Wanted:
 @click.option("--allow-origin", multiple=True, metavar="URL", help="Also accept web pages of this origin. Repeatable.")
 @click.option("--progress", is_flag=True, help="Show inner calls as thinking.")
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True, help="Requests at once.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1, LARGEST_LIMIT),
+    default=MOST_TOKENS,
+    show_default=True,
+    help="Of one reply, where the client does not say.",
+)
 @click.option("--log", type=click.Path(path_type=Path), help="File for `understudy usage`; else in the data folder.")
 @click.option("--no-log", is_flag=True, help="Keep no log.")
 @click.option("--log-text", is_flag=True, help="Also keep what was asked and answered.")
@@ -81,6 +90,7 @@ def proxy(
     allow_origin: tuple[str, ...],
     progress: bool,
     concurrency: int,
+    max_tokens: int,
     log: Path | None,
     no_log: bool,
     log_text: bool,
@@ -110,6 +120,7 @@ def proxy(
             record=record,
             progress=progress,
             concurrency=concurrency,
+            max_tokens=max_tokens,
         )
         if wanted.token is None and not is_loopback(host):
             raise ValueError(
@@ -163,7 +174,7 @@ async def run(wanted: Wanted) -> None:
         )
         loopback = is_loopback(wanted.host)
         gate = Gate(loopback=loopback, token=wanted.token, hosts=wanted.hosts, origins=wanted.origins)
-        app = App(service, gate, progress=wanted.progress, concurrency=wanted.concurrency)
+        app = App(service, gate, progress=wanted.progress, concurrency=wanted.concurrency, max_tokens=wanted.max_tokens)
         await serve(app, sock, started=lambda: greet(sock.getsockname(), wanted))
 
 

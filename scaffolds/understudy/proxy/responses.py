@@ -7,6 +7,7 @@ from typing import Any
 
 from understudy.problem import Message, Options, Tool, ToolCall
 from understudy.proxy.asked import (
+    MOST_TOKENS,
     NAME,
     Asked,
     choose,
@@ -38,8 +39,9 @@ _NOT_SERVED = {
 }
 
 
-def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = ()) -> Asked:
-    """Read a request; `earlier` are the messages of the response that it continues.
+def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = (), *, most: int = MOST_TOKENS) -> Asked:
+    """Read a request; `earlier` are the messages of the response that it continues, `most` is how many tokens the
+    answer may have where the client does not say.
 
     Raises:
         BadRequest: It is malformed, or asks for what is not served here.
@@ -59,7 +61,7 @@ def read_request(body: Mapping[str, Any], earlier: tuple[Message, ...] = ()) -> 
         messages=tuple(messages),
         tools=tools,
         options=Options(
-            max_tokens=limit(body, "max_output_tokens"),
+            max_tokens=limit(body, "max_output_tokens", most=most),
             tool_choice=_choice(body, tools),
             response_format=_format(body),
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from understudy.problem import Message
 from understudy.proxy import chat, responses
-from understudy.proxy.asked import Asked
+from understudy.proxy.asked import MOST_TOKENS, Asked
 from understudy.proxy.done import Done
 
 Continued = Callable[[Any], tuple[Message, ...]]
@@ -17,18 +17,19 @@ class Wire(ABC):
 
     closing = ""
 
-    def __init__(self, body: dict[str, Any], id: str, continued: Continued) -> None:
+    def __init__(self, body: dict[str, Any], id: str, continued: Continued, most: int = MOST_TOKENS) -> None:
         """Read a request.
 
         Args:
             body: What the client sent.
             id: The answer's id.
             continued: Gives the messages up to an earlier response.
+            most: How many tokens the answer may have where the client does not say.
 
         Raises:
             BadRequest: It cannot be served.
         """
-        self.id = id
+        self.id, self.most = id, most
         self.asked = self.read(body, continued)
         self.shown = ""
 
@@ -79,7 +80,7 @@ class ChatWire(Wire):
     closing = "[DONE]"
 
     def read(self, body: dict[str, Any], continued: Continued) -> Asked:
-        return chat.read_request(body)
+        return chat.read_request(body, most=self.most)
 
     def whole(self, done: Done) -> dict[str, Any]:
         return chat.whole(self.asked, done)
@@ -108,7 +109,7 @@ class ResponsesWire(Wire):
     """Responses."""
 
     def read(self, body: dict[str, Any], continued: Continued) -> Asked:
-        asked = responses.read_request(body, continued(body.get("previous_response_id")))
+        asked = responses.read_request(body, continued(body.get("previous_response_id")), most=self.most)
         self.events = responses.Events(asked, self.id)
         self.stored = body.get("store") is not False
         return asked

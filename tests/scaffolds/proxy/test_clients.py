@@ -281,6 +281,17 @@ async def test_a_request_that_cannot_be_served_is_refused_in_words(body: dict[st
             await sdk.post("/chat/completions", body={"model": "x", **body}, cast_to=object)
 
 
+async def test_a_client_that_names_no_limit_gets_the_users() -> None:
+    model = ScriptedModel([counted("42")] * 4)
+    async with client_of(service_of(Direct(), model), max_tokens=99) as sdk:
+        await sdk.chat.completions.create(model="x", messages=ASKED)
+        await sdk.responses.create(model="x", input="?")
+        await sdk.chat.completions.create(model="x", messages=ASKED, max_tokens=7)
+        await sdk.responses.create(model="x", input="?", max_output_tokens=8)
+
+    assert [request.options.max_tokens for request in model.requests] == [99, 99, 7, 8]
+
+
 async def test_words_of_other_providers_are_understood() -> None:
     """As LiteLLM and older clients send them: parameters of others, `any`, arguments as an object, parts of texts."""
     model = ScriptedModel([counted("42")])
