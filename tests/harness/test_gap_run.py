@@ -415,3 +415,36 @@ def test_test_samples_are_shown_only_when_they_are_asked_for_and_looks_are_count
     assert "look 2 at these test samples" in (tmp_path / "second/report.html").read_text()
     assert odd.exit_code == 2
     assert "--final shows the test samples, and --split dev names others" in odd.output
+
+
+def test_a_sweep_file_runs_with_its_epochs_and_the_command_line_overrides_them(tmp_path: Path) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 3)
+    with answering() as server:
+        models = f'local = ["{server.spec("small")}"]\ncloud = ["{server.spec("large")}"]\n'
+        (tmp_path / "sweep.toml").write_text(f'{models}benchmarks = ["{sums}"]\nepochs = 2\n', encoding="utf-8")
+        words = ["run", "--sweep", tmp_path / "sweep.toml", "--split", "all"]
+        done = gap(*words, "--out", tmp_path / "out")
+        once = gap(*words, "--out", tmp_path / "once", "--epochs", "1")
+        both = gap(*words, "--local", "ollama:x", "--out", tmp_path / "both")
+
+    assert done.exit_code == once.exit_code == 0, done.output
+    assert read_columns(tmp_path / "out").rows == 12
+    assert read_columns(tmp_path / "once").rows == 6
+    assert both.exit_code == 2
+    assert "--sweep brings models, scaffolds and benchmarks" in both.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["--shard", "a/b"], "'a/b' is no shard. Write 1/4", id="no shard"),
+        pytest.param(["--shard", "1/0"], "--shard 1/0 has no parts", id="no parts"),
+        pytest.param(["--shard", "5/4"], "--shard 5/4 is none of 1/4 to 4/4", id="a part that is not there"),
+        pytest.param(["--server", "docs"], "is not NAME=COMMAND or NAME=URL", id="a server without a name"),
+    ],
+)
+def test_options_that_mean_nothing_are_one_sentence(tmp_path: Path, words: list[str], said: str) -> None:
+    sums = write_sums(tmp_path / "sums.jsonl", 3)
+    done = gap("run", "--local", "ollama:x", "--scaffold", "Vote()", "--benchmark", sums, *words)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
