@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_docs_runtime_symbols.py [--python .venv] [package ...]
 
 The oracle imports the package in a process of its own and lists every public function, class and method with the
-first line of its docstring; names in compiled modules are thus in it, which no static oracle knows. Two shares are printed for
-each package: symbols found at their own name, and documented symbols whose text is in the answer.
+first line of its docstring; names in compiled modules are in it, which no static oracle knows. Two shares are printed
+for each package: symbols found at their own name, and documented symbols whose text is in the answer.
 """
 
 import argparse
