@@ -199,7 +199,7 @@ class _Turner(ast.NodeTransformer):
             function.attr = _STRICT.get(name, name)
             node.args[1] = _infinite(_BOUNDS[name])
         elif name == "assertIn":
-            node.args[1] = self._elsewhere(node.args[1])
+            node.args[:2] = self._outside(node.args[0], node.args[1])
         elif name == "assertIsInstance":
             node.args[1] = _fresh_class()
 
@@ -230,7 +230,8 @@ class _Turner(ast.NodeTransformer):
         if isinstance(operator, ast.Is) and isinstance(right, ast.Constant) and isinstance(right.value, bool):
             return ast.Compare(left, test.ops, [ast.Constant(not right.value)])
         if isinstance(operator, ast.In):
-            return ast.Compare(left, test.ops, [self._elsewhere(right)])
+            left, right = self._outside(left, right)
+            return ast.Compare(left, test.ops, [right])
         return ast.UnaryOp(ast.Not(), test)
 
     def _turned_call(self, test: ast.Call) -> ast.expr | None:
@@ -239,6 +240,8 @@ class _Turner(ast.NodeTransformer):
         if name in _CLOSE and len(test.args) >= 2:
             other = ast.Constant(float(self.draw.far)) if name == "isclose" else self._several()
             return ast.Call(test.func, [test.args[0], other, *test.args[2:]], test.keywords)
+        if name in {"startswith", "endswith"} and isinstance(test.func, ast.Attribute) and len(test.args) == 1:
+            return ast.Call(test.func, [ast.Constant(f"never {self.draw.far}")], [])
         if name == "isinstance" and isinstance(test.func, ast.Name) and len(test.args) == 2:
             return ast.Call(test.func, [test.args[0], _fresh_class()], [])
         if name in {"all", "any"} and isinstance(test.func, ast.Name) and len(test.args) == 1:
@@ -250,6 +253,12 @@ class _Turner(ast.NodeTransformer):
         """What is expected, changed: in the source where it is written out, else when the test runs."""
         changed = near_literal(node, self.draw.step, self.draw.far)
         return changed or ast.Call(ast.Name(self.draw.name, ast.Load()), [node], [])
+
+    def _outside(self, item: ast.expr, container: ast.expr) -> tuple[ast.expr, ast.expr]:
+        """An item and a container that does not hold it: what the candidate gives stays, the other one changes."""
+        if _has_call(container) and not _has_call(item):
+            return ast.Constant(self.draw.far), container
+        return item, self._elsewhere(container)
 
     def _elsewhere(self, node: ast.expr) -> ast.expr:
         """A container that does not hold what the original one holds."""

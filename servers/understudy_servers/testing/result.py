@@ -227,7 +227,7 @@ def from_judgement(judgement: Judgement, expected: int) -> Result:
         judgement.reason,
         passed=len(report.of("passed")),
         failed=len(report.of("failed")) + len(report.collect_errors),
-        skipped=len(report.of("skipped")),
+        skipped=len(report.of("skipped")) + report.parts_skipped,  # as pytest counts
         total=len(report.ids or []),
         expected=expected,
         failures=failures,

@@ -115,6 +115,16 @@ def test_all():
         assert add(a, b) == wanted, (a, b)
 """
 
+PARTS = """\
+from solution import words
+
+
+def test_words():
+    assert "b" in words("a b")
+    assert words("a b").startswith("a")
+    assert words("a b").endswith("b")
+"""
+
 
 def _solution(body, tests=VALUES, **more):
     return tests, {"solution.py": body, **more}
@@ -130,6 +140,7 @@ RIGHT = {
     UNITTEST: "def add(a, b):\n    return a + b\n",
     ASYNC: "def add(a, b):\n    return a + b\n",
     MANY: "def add(a, b):\n    return a + b\n",
+    PARTS: "def words(s):\n    return s\n",
 }
 FRAMES = """
 import sys
@@ -189,6 +200,14 @@ FORGERIES = {
     "container_answers_in": _solution(
         "class S(str):\n    def __eq__(s, o): return True\n    __hash__ = str.__hash__\nclass P(dict):\n    def __eq__(s, o): return bool(o)\n    def __ne__(s, o): return True\ndef upper(s): return S()\ndef pair(n, s): return P()\n",
         TEXTS,
+    ),
+    "holds_and_begins_with_everything": _solution(
+        "class W:\n    def __contains__(s, o): return True\n    def startswith(s, o): return True\n    endswith = startswith\ndef words(s): return W()\n",
+        PARTS,
+    ),
+    "text_that_holds_everything": _solution(
+        "class W(str):\n    def __contains__(s, o): return True\n    def startswith(s, *o): return True\n    endswith = startswith\ndef words(s): return W('?')\n",
+        PARTS,
     ),
     # builtins and the standard library
     "isinstance_and_all": _solution(
