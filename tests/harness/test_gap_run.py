@@ -422,7 +422,7 @@ def test_a_sweep_file_runs_with_its_epochs_and_the_command_line_overrides_them(t
     with answering() as server:
         models = f'local = ["{server.spec("small")}"]\ncloud = ["{server.spec("large")}"]\n'
         (tmp_path / "sweep.toml").write_text(f'{models}benchmarks = ["{sums}"]\nepochs = 2\n', encoding="utf-8")
-        words = ["run", "--sweep", tmp_path / "sweep.toml", "--split", "all"]
+        words = ["run", "--sweep", str(tmp_path / "sweep.toml"), "--split", "all"]
         done = gap(*words, "--out", tmp_path / "out")
         once = gap(*words, "--out", tmp_path / "once", "--epochs", "1")
         both = gap(*words, "--local", "ollama:x", "--out", tmp_path / "both")
