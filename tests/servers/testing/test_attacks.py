@@ -142,8 +142,8 @@ def hold(executor: Executor, name: str, facts: Mapping[str, object]) -> None:
     outside, secret = Path(str(facts["OUTSIDE"])), Path(str(facts["SECRET"]))
     before = state(outside, secret)
     started = time.monotonic()
-    patient = replace(LIMITS, wall_s=LIMITS.wall_s if "timeout" in ATTACKS[name] else 15.0)
-    judgement, raw = executor.run(attack_plan(name, facts), patient)
+    patient = replace(LIMITS, wall_s=15.0, cpu_s=10)
+    judgement, raw = executor.run(attack_plan(name, facts), LIMITS if "timeout" in ATTACKS[name] else patient)
     assert time.monotonic() - started < LIMITS.wall_s + PATIENCE_S
     result = from_judgement(judgement, 1)
     words = ATTACKS[name]
@@ -157,7 +157,7 @@ def hold(executor: Executor, name: str, facts: Mapping[str, object]) -> None:
     waiting = 3 if executor.machine.warmth == "spare" else 0  # monitor, process 1 and worker of the next run
     for process in executor.pool.processes():
         assert len(memory.tree(process.pid)[1:]) <= waiting
-    healthy, _ = executor.run(HEALTHY, LIMITS)
+    healthy, _ = executor.run(HEALTHY, patient)
     assert healthy.verdict == "passed"
 
 
