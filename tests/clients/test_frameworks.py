@@ -95,7 +95,24 @@ assert said.error is None, said.error
 print("The tool said:", said.text)
 """
 
+FASTMCP = """
+import asyncio, json, sys
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+command, server, tool, arguments, url = sys.argv[1:]
+
+async def main():
+    async with Client(StdioTransport(command, ["serve", server])) as client:
+        assert tool in [one.name for one in await client.list_tools()]
+        result = await client.call_tool(tool, json.loads(arguments))
+        print("The tool said:", result.content[0].text)
+
+asyncio.run(main())
+"""
+
 FRAMEWORKS = {
+    "fastmcp==4.1.2": FASTMCP,
     "pydantic-ai-slim[mcp]==2.68.0": PYDANTIC_AI,
     "openai-agents==0.24.0": OPENAI_AGENTS,
     "langchain-mcp-adapters==0.3.2": LANGCHAIN,
