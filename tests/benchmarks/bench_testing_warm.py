@@ -46,12 +46,6 @@ def plan_of(folder: Path) -> Plan:
     return Plan(files={}, tests=tests, framework="pytest", root=str(folder), extra={"project": True, "writes": False})
 
 
-def timed(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return (time.perf_counter() - started) * 1000
-
-
 def measure(name: str, make: Callable[[Path], None], rounds: int, python: str, preload: tuple[str, ...] = ()) -> None:
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}
     full = Executor(Machine(python=python, preload=preload, limits=LIMITS, plugins=False))
@@ -66,17 +60,21 @@ def measure(name: str, make: Callable[[Path], None], rounds: int, python: str, p
         folder.chmod(0o755)
         plan = plan_of(folder)
         command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        ways = {
+        ways: dict[str, Callable[[], object]] = {
             "cold pytest": lambda: subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL),
             "warm, no layers": lambda: expect_pass(naked, plan),
             "warm, all layers": lambda: expect_pass(full, plan),
         }
         times: dict[str, list[float]] = {way: [] for way in ways}
+        processor: dict[str, list[float]] = {way: [] for way in ways}
         for number in range(rounds + 2):
             for way, action in ways.items():
-                spent = timed(action)
+                started = time.perf_counter()
+                answer = action()
+                spent = (time.perf_counter() - started) * 1000
                 if number >= 2:
                     times[way].append(spent)
+                    processor[way] += [answer] if isinstance(answer, float) else []
     full.close()
     naked.close()
     medians = {way: statistics.median(values) for way, values in times.items()}
@@ -92,6 +90,8 @@ def measure(name: str, make: Callable[[Path], None], rounds: int, python: str, p
         f"  ratio {ratio:.2f} (bar {BARS[name]:.2f}); isolation adds {overhead:.1f} ms in the median of pairs, "
         f"{calm:.1f} ms between the calmest quarters (bar 5)"
     )
+    without, with_all = (calmest(processor[way]) for way in ("warm, no layers", "warm, all layers"))
+    click.echo(f"  processor time of the worker: {without:.1f} ms without layers, {with_all:.1f} ms with all")
 
 
 def calmest(values: list[float]) -> float:
@@ -100,9 +100,11 @@ def calmest(values: list[float]) -> float:
     return statistics.mean(fastest)
 
 
-def expect_pass(executor: Executor, plan: Plan) -> None:
-    judgement, _ = executor.run(plan, LIMITS)
+def expect_pass(executor: Executor, plan: Plan) -> float:
+    """Run it; return the milliseconds of processor time that the worker took."""
+    judgement, raw = executor.run(plan, LIMITS)
     assert judgement.verdict == "passed", (judgement.verdict, judgement.reason)
+    return raw.cpu_s * 1000
 
 
 def main(rounds: int, python: str) -> None:
