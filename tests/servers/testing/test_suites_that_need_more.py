@@ -78,20 +78,11 @@ class Place(NamedTuple):
     def run(self, *options: str) -> tuple[int, str]:
         start = "from understudy_harness.cli import main; main()"
         python = sys.executable if not self.drop else "/usr/bin/python3"
-        command = [
-            python,
-            "-c",
-            start,
-            "test",
-            "run",
-            "--root",
-            str(self.root),
-            "--python",
-            "/usr/bin/python3",
-            *options,
-        ]
+        words = ["test", "run", "--root", str(self.root), "--python", "/usr/bin/python3", *options]
         env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": str(self.root)}
-        done = subprocess.run([*self.drop, python, "-c", start, *words], env=env, capture_output=True, text=True, timeout=100, cwd="/")
+        done = subprocess.run(
+            [*self.drop, python, "-c", start, *words], env=env, capture_output=True, text=True, timeout=100, cwd="/"
+        )
         return done.returncode, done.stdout + done.stderr
 
     def write(self, name: str, text: str) -> None:
