@@ -34,9 +34,18 @@ def play(job: dict[str, Any], events: int, peer: int | None) -> int:
 
 
 def _become(job: dict[str, Any], events: int) -> int:
-    """Turn into the program that runs tests of another language; it inherits the sandbox and the private channel."""
+    """Turn into the program that runs tests of another language; it inherits the sandbox and the private channel.
+
+    The mark goes through a pipe that is read once: the environment of a process can be read by those it starts.
+    """
     os.set_inheritable(events, True)
-    channel_env = {"UNDERSTUDY_MARK": job["mark"], "UNDERSTUDY_EVENTS": str(events)} if job["verified"] else {}
+    channel_env = {}
+    if job["verified"]:
+        letter, writer = os.pipe()
+        os.write(writer, job["mark"].encode())
+        os.close(writer)
+        os.set_inheritable(letter, True)
+        channel_env = {"UNDERSTUDY_MARK": str(letter), "UNDERSTUDY_EVENTS": str(events)}
     try:
         os.execve(job["command"][0], job["command"], {**os.environ, **channel_env})
     except OSError as error:
