@@ -72,7 +72,7 @@ def answer_from_text(
 def value_in(text: str, pattern: str | None = None) -> str | None:
     """Find the value: the last match of `pattern` (its first group, if any), or else the last number without commas."""
     if pattern is None:
-        numbers = _NUMBER.findall(text)
+        numbers = _NUMBER.findall(text.replace("\N{MINUS SIGN}", "-"))
         return numbers[-1].replace(",", "") if numbers else None
     matches = list(re.finditer(pattern, text))
     if not matches:

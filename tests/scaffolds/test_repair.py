@@ -197,6 +197,7 @@ def test_files_are_named_by_fence_comment_or_the_line_before() -> None:
 
 def test_a_value_is_the_last_number_or_the_last_match() -> None:
     assert value_in("First 1, then 1,234.50.") == "1234.50"
+    assert value_in("The change is \N{MINUS SIGN}5 degrees.") == "-5"
     assert value_in("none") is None
     assert value_in("Answer: a\nAnswer: b", r"Answer:\s*(.+)") == "b"
     assert value_in("nothing", r"Answer:\s*(.+)") is None
