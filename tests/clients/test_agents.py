@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.clients.installed import UNDERSTUDY, Script, environment, program, scripted_endpoint
+from tests.servers.wire import connected
 
 pytestmark = pytest.mark.clients
 
@@ -117,3 +119,49 @@ def test_an_independent_older_sdk_lists_and_calls_our_tools(server: str, tmp_pat
     assert tool in names
     assert not is_error
     assert text
+
+
+LLAMA_GRAMMAR = """
+import json, sys, urllib.request, xllamacpp as x
+from importlib.resources import files
+
+def ask(path, body):
+    head = {"content-type": "application/json"}
+    request = urllib.request.Request(s.listening_address + path, json.dumps(body).encode(), head)
+    return json.load(urllib.request.urlopen(request))
+
+p = x.CommonParams()
+p.model.path = str(files("understudy_harness.fixtures") / "nano.gguf")
+p.n_ctx = 1024; p.n_parallel = 1; p.hostnames = ["127.0.0.1"]; p.port = 0; p.verbosity = 1
+p.mcp_servers_config = "llama.cpp.mcp.json"
+s = x.Server(p)
+listed = json.dumps(json.load(urllib.request.urlopen(s.listening_address + "/tools"))).split('"')
+for name, schema in json.loads(sys.argv[1]).items():
+    body = {"messages": [{"role": "user", "content": "call"}], "max_tokens": 60, "temperature": 1.0, "seed": 1}
+    body["response_format"] = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
+    choice = ask("/v1/chat/completions", body)["choices"][0]
+    text = choice["message"]["content"]
+    arguments = json.loads(text) if choice["finish_reason"] == "stop" else None
+    assert text.startswith("{"), text
+    tool = next(one for one in listed if one.endswith("_" + name))
+    said = ask("/tools", {"tool": tool, "params": arguments}) if arguments is not None else "cut off"
+    print(json.dumps([name, arguments, said]))
+"""
+
+
+def test_llama_cpp_constrains_a_model_by_our_schemas_and_calls_our_tools_with_what_it_wrote(tmp_path: Path) -> None:
+    attach("llama.cpp", "all", tmp_path)
+    with connected("all", tmp_path) as wire:
+        wire.shake()
+        schemas = {tool["name"]: tool["inputSchema"] for tool in wire.ask("tools/list")["result"]["tools"]}
+    command = [str(Path(UNDERSTUDY).parent / "python"), "-c", LLAMA_GRAMMAR, json.dumps(schemas)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment(tmp_path))
+
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert {name for name, _, _ in told} == set(schemas)
+    called = [(name, arguments) for name, arguments, _ in told if arguments is not None]
+    assert called, told
+    for name, arguments in called:
+        Draft202012Validator(schemas[name]).validate(arguments)
