@@ -280,7 +280,6 @@ def test_two_indexes_share_a_chroma_server_without_touching_each_other(
     assert counts == [[3], [2]]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # chromadb's own
 async def test_a_chroma_server_that_is_down_is_replaced_by_an_exact_scan(
     store: Store, pages: Path, concepts: str, monkeypatch: pytest.MonkeyPatch

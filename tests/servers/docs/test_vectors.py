@@ -91,7 +91,6 @@ def test_a_model_that_is_not_made_yet_is_unavailable_not_an_error(tmp_path: Path
         open_embedder(spec, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # chromadb's own
 def test_chroma_answers_large_versions_and_is_rebuilt_when_broken(
     store: Store, concepts: str, pages: Path, monkeypatch: pytest.MonkeyPatch
