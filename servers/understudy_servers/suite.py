@@ -226,19 +226,19 @@ def parts_of(roots: tuple[Path, ...], store: Path | None, isolation: Any) -> lis
         return build_server(Shelf(clock=time.time, store=Store(store).prepare() if store else None))
 
     def docs() -> MCPApplication:
-        from understudy_servers.docs.building import ProcessBuilder  # noqa: PLC0415
         from understudy_servers.docs.commands import default_home  # noqa: PLC0415
         from understudy_servers.docs.desk import Desk  # noqa: PLC0415
+        from understudy_servers.docs.index.building import ProcessBuilder  # noqa: PLC0415
+        from understudy_servers.docs.index.store import Store  # noqa: PLC0415
         from understudy_servers.docs.project import Project  # noqa: PLC0415
         from understudy_servers.docs.server import build_server  # noqa: PLC0415
-        from understudy_servers.docs.store import Store  # noqa: PLC0415
 
         kept = Store(default_home())
         desk = Desk(kept, Project(roots=roots or (Path.cwd(),), pythons=()), ProcessBuilder(kept), added=[])
         return cast("MCPApplication", build_server(desk))
 
     def testing() -> MCPApplication:
-        from understudy_servers.testing.execute import Machine  # noqa: PLC0415
+        from understudy_servers.testing.engines.execute import Machine  # noqa: PLC0415
         from understudy_servers.testing.server import Settings, build_server  # noqa: PLC0415
 
         return cast("MCPApplication", build_server(Settings(machine=Machine(policy=isolation, python=sys.executable))))

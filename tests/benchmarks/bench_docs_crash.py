@@ -23,12 +23,12 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from understudy_servers.docs.building import lock_path
-from understudy_servers.docs.chroma import open_for_writing
-from understudy_servers.docs.indexer import Indexer
-from understudy_servers.docs.lock import FileLock
-from understudy_servers.docs.store import Store
-from understudy_servers.docs.vector_index import embedded_versions
+from understudy_servers.docs.index.building import lock_path
+from understudy_servers.docs.index.chroma import open_for_writing
+from understudy_servers.docs.index.indexer import Indexer
+from understudy_servers.docs.index.lock import FileLock
+from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.index.vector_index import embedded_versions
 
 SERVER = Path(__file__).with_name("docs_crash_server.py")
 DIMENSIONS = 32

@@ -22,14 +22,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from understudy_servers.docs.chunks import Chunk, split
 from understudy_servers.docs.clean import visible
-from understudy_servers.docs.dense import LocalDense
-from understudy_servers.docs.embedding import embedder_spec
-from understudy_servers.docs.indexer import Indexer
-from understudy_servers.docs.search import search, words_ranking
-from understudy_servers.docs.source import Source
-from understudy_servers.docs.store import IndexedVersion, Store
+from understudy_servers.docs.index.dense import LocalDense
+from understudy_servers.docs.index.embedding import embedder_spec
+from understudy_servers.docs.index.indexer import Indexer
+from understudy_servers.docs.index.search import search, words_ranking
+from understudy_servers.docs.index.store import IndexedVersion, Store
+from understudy_servers.docs.readers.chunks import Chunk, split
+from understudy_servers.docs.sources.source import Source
 from understudy_servers.docs.words import any_of, terms
 
 BARS = {("ds1000", "all"): 0.225, ("ds1000", "one"): 0.26, ("odex", "all"): 0.17, ("odex", "one"): 0.21}

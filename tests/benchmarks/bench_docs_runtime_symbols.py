@@ -21,12 +21,12 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from understudy_servers.docs.building import InlineBuilder
 from understudy_servers.docs.catalog import NotIndexed
 from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.packing import Snippet
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.store import Store
 
 PACKAGES = ("numpy", "scipy", "torch", "pydantic", "rich", "click", "httpx2")
 OTHERS = ("requests", "attrs", "networkx", "sympy", "aiohttp", "fastapi", "trio", "websockets", "tornado", "starlette")

@@ -23,19 +23,19 @@ from pathlib import Path
 import anyio
 from mcp import Client, StdioServerParameters
 
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import InlineBuilder
-from understudy_servers.docs.chunks import Chunk
-from understudy_servers.docs.dense import LocalDense
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.embed_work import prepare
-from understudy_servers.docs.embedding import embedder_spec, open_embedder
-from understudy_servers.docs.model_process import TorchEmbedder
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.dense import LocalDense
+from understudy_servers.docs.index.embed_work import prepare
+from understudy_servers.docs.index.embedding import embedder_spec, open_embedder
+from understudy_servers.docs.index.model_process import TorchEmbedder
+from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.index.vector_index import complete, save
+from understudy_servers.docs.index.vectors import cosines
 from understudy_servers.docs.project import Project
+from understudy_servers.docs.readers.chunks import Chunk
 from understudy_servers.docs.reply import pack
-from understudy_servers.docs.store import Store
-from understudy_servers.docs.vector_index import complete, save
-from understudy_servers.docs.vectors import cosines
+from understudy_servers.docs.sources.addable import folder_source
 from understudy_servers.docs.words import count_tokens
 
 BARE = "from mcp.server.mcpserver import MCPServer\nMCPServer('bare').run()\n"

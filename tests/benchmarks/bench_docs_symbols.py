@@ -16,11 +16,11 @@ from pathlib import Path
 
 import griffe
 
-from understudy_servers.docs.building import InlineBuilder
 from understudy_servers.docs.catalog import NotIndexed
 from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.store import Store
 
 PACKAGES = ("anyio", "click", "httpx", "jinja2", "pydantic", "packaging", "rich", "starlette", "tenacity", "typer")
 SAMPLE = 1_200  # symbols of one package, drawn with a fixed seed

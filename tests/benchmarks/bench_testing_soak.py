@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from understudy_servers.testing.execute import Executor, Machine
+from understudy_servers.testing.engines.execute import Executor, Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import for_workspace
 from understudy_servers.testing.workspace import Workspace, address

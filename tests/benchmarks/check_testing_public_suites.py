@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.project import Project
 from understudy_servers.testing.result import Result

@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import ProcessBuilder
-from understudy_servers.docs.dense import LocalDense
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.embedding import embedder_spec
+from understudy_servers.docs.index.building import ProcessBuilder
+from understudy_servers.docs.index.dense import LocalDense
+from understudy_servers.docs.index.embedding import embedder_spec
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.store import Store
+from understudy_servers.docs.sources.addable import folder_source
 
 
 def main(home: Path, folder: Path, name: str, embedder: str, seconds: float) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from understudy_servers.docs.ids import LibraryRef, normal
-from understudy_servers.docs.source import Source
-from understudy_servers.docs.store import IndexedVersion
+from understudy_servers.docs.index.store import IndexedVersion
+from understudy_servers.docs.sources.source import Source
 
 _PREFERRED = {"installed": 0, "folder": 1, "locked": 2, "network": 3}
 

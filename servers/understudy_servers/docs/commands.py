@@ -6,15 +6,15 @@ from typing import cast
 
 import click
 
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import Builder, InlineBuilder, ProcessBuilder, allowing
-from understudy_servers.docs.dense import LocalDense, cached_store
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec
+from understudy_servers.docs.index.building import Builder, InlineBuilder, ProcessBuilder, allowing
+from understudy_servers.docs.index.dense import LocalDense, cached_store
+from understudy_servers.docs.index.embedding import EmbedderUnavailable, embedder_spec
+from understudy_servers.docs.index.reranking import Reranking, reranker_spec
+from understudy_servers.docs.index.store import IndexUnusable, Store
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.reranking import Reranking, reranker_spec
-from understudy_servers.docs.source import Source
-from understudy_servers.docs.store import IndexUnusable, Store
+from understudy_servers.docs.sources.addable import folder_source
+from understudy_servers.docs.sources.source import Source
 from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
 
 

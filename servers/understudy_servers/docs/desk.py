@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from understudy_servers.docs import catalog, jobs
-from understudy_servers.docs.addable import addable
-from understudy_servers.docs.beside import Beside
-from understudy_servers.docs.building import Builder
+from understudy_servers.docs import catalog
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.ids import LibraryRef, parse
+from understudy_servers.docs.index import jobs
+from understudy_servers.docs.index.beside import Beside
+from understudy_servers.docs.index.building import Builder
+from understudy_servers.docs.index.reranking import Reranked, Reranking
+from understudy_servers.docs.index.search import Page, pinned, search
+from understudy_servers.docs.index.store import IndexedVersion, Store
+from understudy_servers.docs.index.symbols import find_symbols, nearest_names
 from understudy_servers.docs.packing import Snippet, candidates
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.reading import UnreadableSource, fingerprint
-from understudy_servers.docs.reranking import Reranked, Reranking
-from understudy_servers.docs.search import Page, pinned, search
-from understudy_servers.docs.source import NETWORK, Source
-from understudy_servers.docs.store import IndexedVersion, Store
-from understudy_servers.docs.symbols import find_symbols, nearest_names
+from understudy_servers.docs.sources.addable import addable
+from understudy_servers.docs.sources.reading import UnreadableSource, fingerprint
+from understudy_servers.docs.sources.source import NETWORK, Source
 
 Vectors = Literal["ready", "building", "failed", "off"]
 FRESH_SECONDS = 2.0  # how long a fingerprint is trusted before the source is looked at again

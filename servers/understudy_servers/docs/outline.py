@@ -9,9 +9,9 @@ from urllib.parse import quote
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.ids import ECOSYSTEMS
+from understudy_servers.docs.index.store import IndexedVersion, Store
+from understudy_servers.docs.index.symbols import find_symbols, nearest_names
 from understudy_servers.docs.reply import NOTICE, boundary
-from understudy_servers.docs.store import IndexedVersion, Store
-from understudy_servers.docs.symbols import find_symbols, nearest_names
 
 MAX_ENTRIES = 500  # of one outline
 MAX_TEXT = 200_000  # characters of one page

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from understudy_servers.docs.chunks import split
-from understudy_servers.docs.search import Hit, Page
+from understudy_servers.docs.index.search import Hit, Page
+from understudy_servers.docs.readers.chunks import split
 from understudy_servers.docs.words import count_tokens
 
 MAX_SNIPPETS = 5

@@ -13,8 +13,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from understudy_servers.docs.addable import CannotAdd, addable
-from understudy_servers.docs.building import InlineBuilder, lock_path, publish
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.clean import visible
 from understudy_servers.docs.commands import (
@@ -28,16 +26,18 @@ from understudy_servers.docs.commands import (
 )
 from understudy_servers.docs.desk import Desk, StillIndexing
 from understudy_servers.docs.ids import BadLibraryId, parse
-from understudy_servers.docs.indexer import Indexer
-from understudy_servers.docs.lock import FileLock
-from understudy_servers.docs.net import PORTS, Fetcher, Refused
-from understudy_servers.docs.network import Network
+from understudy_servers.docs.index.building import InlineBuilder, lock_path, publish
+from understudy_servers.docs.index.indexer import Indexer
+from understudy_servers.docs.index.lock import FileLock
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.reading import UnreadableSource
-from understudy_servers.docs.registries import Registries
 from understudy_servers.docs.reply import list_reply, pack
-from understudy_servers.docs.source import Source
-from understudy_servers.docs.store import Store
+from understudy_servers.docs.sources.addable import CannotAdd, addable
+from understudy_servers.docs.sources.net import PORTS, Fetcher, Refused
+from understudy_servers.docs.sources.network import Network
+from understudy_servers.docs.sources.reading import UnreadableSource
+from understudy_servers.docs.sources.registries import Registries
+from understudy_servers.docs.sources.source import Source
 
 embedder_option = click.option("--embedder", default="", metavar="MODEL", help=EMBEDDER_HELP)
 registry_option = click.option(

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from understudy_servers.docs import lockfiles, npm
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.distributions import installed, site_packages
-from understudy_servers.docs.source import Source
+from understudy_servers.docs.sources import lockfiles, npm
+from understudy_servers.docs.sources.addable import folder_source
+from understudy_servers.docs.sources.distributions import installed, site_packages
+from understudy_servers.docs.sources.source import Source
 
 ENVIRONMENT_FOLDERS = (".venv", "venv", "env")
 # a folder without any of these is a home or system folder, not a project whose pages are to be read

@@ -30,11 +30,9 @@ from mcp.types import (
 )
 
 from understudy_servers.docs import outline
-from understudy_servers.docs.addable import CannotAdd
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.desk import Desk, StillIndexing
 from understudy_servers.docs.ids import BadLibraryId, symbol_name
-from understudy_servers.docs.reading import UnreadableSource
 from understudy_servers.docs.reply import (
     DEFAULT_TOKENS,
     DocsFields,
@@ -44,6 +42,8 @@ from understudy_servers.docs.reply import (
     list_reply,
     pack,
 )
+from understudy_servers.docs.sources.addable import CannotAdd
+from understudy_servers.docs.sources.reading import UnreadableSource
 from understudy_servers.docs.spellings import SPELLINGS, blanks
 from understudy_servers.errors import readable
 from understudy_servers.repair import repairing

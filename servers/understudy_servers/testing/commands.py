@@ -11,10 +11,11 @@ import anyio
 import click
 
 from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
+from understudy_servers.testing.engines.isolation import POLICIES, Network, SandboxRefused
+from understudy_servers.testing.engines.warm import ZygoteLost
 from understudy_servers.testing.frameworks.ctrf import export as ctrf_export
 from understudy_servers.testing.frameworks.generic import Generic
 from understudy_servers.testing.frameworks.junit import export as junit_export
-from understudy_servers.testing.isolation import POLICIES, Network, SandboxRefused
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.machine import Machine, Warmth
 from understudy_servers.testing.project import interpreter
@@ -22,7 +23,6 @@ from understudy_servers.testing.result import Result
 from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.show import echo_result
 from understudy_servers.testing.verifier import Request, Verifier
-from understudy_servers.testing.warm import ZygoteLost
 from understudy_servers.testing.worker.surroundings import ALL
 
 LOOSE_S, PROJECT_S = 10.0, 120.0

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from understudy_servers.testing.judge import Judgement
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.result import from_judgement
+from understudy_servers.testing.verdict.judge import Judgement
 from understudy_servers.testing.worker.events import clip, short
 
 MAX_CHARACTERS = 4_000

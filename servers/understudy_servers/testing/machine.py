@@ -4,9 +4,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import Literal
 
-from understudy_servers.testing.isolation import Network, Policy
+from understudy_servers.testing.engines.isolation import Network, Policy
+from understudy_servers.testing.engines.platforms import Platform, here
 from understudy_servers.testing.limits import Limits
-from understudy_servers.testing.platforms import Platform, here
 
 Warmth = Literal["auto", "spare", "cold"]
 

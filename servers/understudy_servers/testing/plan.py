@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from understudy_servers.testing.expected import expected_ids, needs_pytest
+from understudy_servers.testing.verdict.expected import expected_ids, needs_pytest
 from understudy_servers.testing.workspace import Workspace
 
 Framework = Literal["plain", "pytest"]

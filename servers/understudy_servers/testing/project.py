@@ -11,8 +11,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from understudy_servers.testing.expected import expected_ids
 from understudy_servers.testing.plan import Framework, Plan, selects
+from understudy_servers.testing.verdict.expected import expected_ids
 from understudy_servers.testing.workspace import COMPILED, CONTROLS, SOURCES, is_test_name, shadow, takes_over
 
 SKIPPED = frozenset({"node_modules", "__pycache__", "build", "dist", "site-packages", "venv", "env", "target"})

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from understudy_servers.testing.judge import Judgement, Verdict, signature
+from understudy_servers.testing.verdict.judge import Judgement, Verdict, signature
 from understudy_servers.testing.worker.events import clip, short
 
 MAX_BYTES = 4096

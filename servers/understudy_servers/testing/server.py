@@ -19,15 +19,15 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
 from understudy_servers.errors import readable
 from understudy_servers.repair import Spelling, repairing
-from understudy_servers.testing.execute import Machine, sweep
+from understudy_servers.testing.engines.execute import Machine, sweep
+from understudy_servers.testing.engines.isolation import SandboxRefused
+from understudy_servers.testing.engines.warm import ZygoteLost
 from understudy_servers.testing.explain import Unanswerable
 from understudy_servers.testing.frameworks.foreign import Foreign
-from understudy_servers.testing.isolation import SandboxRefused
 from understudy_servers.testing.project import Project, hidden_files, interpreter
 from understudy_servers.testing.result import Result
 from understudy_servers.testing.subjects import Loose, ProjectSubject, Subject
 from understudy_servers.testing.verifier import Only, Request, Verifier
-from understudy_servers.testing.warm import ZygoteLost
 from understudy_servers.testing.worker.events import short
 from understudy_servers.testing.workspace import BadWorkspace, Store, UnknownWorkspace, checked_files
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from understudy_servers.testing.judge import Judgement
 from understudy_servers.testing.plan import Plan
+from understudy_servers.testing.verdict.judge import Judgement
 
 MAX_MUTANTS = 50
 MAX_RUNS = 20

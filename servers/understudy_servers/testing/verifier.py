@@ -9,22 +9,22 @@ from typing import Any, Literal, TypeVar
 import anyio
 from anyio import to_thread
 
-from understudy_servers.testing import proof as proving
 from understudy_servers.testing import suite_check
-from understudy_servers.testing.execute import Executor, Machine, NeedsPytest
+from understudy_servers.testing.engines.execute import Executor, Machine, NeedsPytest
+from understudy_servers.testing.engines.isolation import SandboxRefused
+from understudy_servers.testing.engines.raw import Raw
+from understudy_servers.testing.engines.turns import Busy, Turns
+from understudy_servers.testing.engines.warm import ZygoteLost
 from understudy_servers.testing.explain import Unanswerable, explanation
 from understudy_servers.testing.frameworks.foreign import Foreign, MissingToolchain
 from understudy_servers.testing.frameworks.junit import BadReport
-from understudy_servers.testing.isolation import SandboxRefused
-from understudy_servers.testing.judge import Judgement, signature
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import BadTests, Framework, Plan
-from understudy_servers.testing.raw import Raw
 from understudy_servers.testing.result import Result, bounded, from_judgement
-from understudy_servers.testing.split import Split
 from understudy_servers.testing.subjects import Subject
-from understudy_servers.testing.turns import Busy, Turns
-from understudy_servers.testing.warm import ZygoteLost
+from understudy_servers.testing.verdict import proof as proving
+from understudy_servers.testing.verdict.judge import Judgement, signature
+from understudy_servers.testing.verdict.split import Split
 from understudy_servers.testing.worker.events import clean, clip, short
 
 Only = Literal["all", "failed", "changed"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from understudy_servers.docs.building import InlineBuilder
 from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.store import Store
 
 Install = Callable[..., Path]
 CONCEPTS = ("cat kitten feline", "car vehicle engine", "soup broth cooking")

@@ -7,9 +7,9 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from understudy_servers.docs.net import Fetcher
-from understudy_servers.docs.network import Network
-from understudy_servers.docs.registries import Registries
+from understudy_servers.docs.sources.net import Fetcher
+from understudy_servers.docs.sources.network import Network
+from understudy_servers.docs.sources.registries import Registries
 
 Answer = tuple[int, Mapping[str, str], bytes]
 Site = dict[str, Answer]

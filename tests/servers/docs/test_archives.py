@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.servers.docs.site import tar_gz
 
-from understudy_servers.docs.archives import BadArchive, check_digest, unpack
+from understudy_servers.docs.sources.archives import BadArchive, check_digest, unpack
 
 Install = Callable[..., Path]
 
@@ -141,7 +141,7 @@ def test_a_damaged_or_encrypted_member_of_a_zip_does_not_spoil_the_rest(tmp_path
 
 
 def test_millions_of_members_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy_servers.docs.archives.MAX_MEMBERS", 100)
+    monkeypatch.setattr("understudy_servers.docs.sources.archives.MAX_MEMBERS", 100)
     many = tar_of(*((member(f"f{number}.bin"), b"") for number in range(200)))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -154,7 +154,7 @@ def test_millions_of_members_are_refused_before_they_are_read(tmp_path: Path, mo
 
 
 def test_many_pages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy_servers.docs.archives.MAX_FILES", 10)
+    monkeypatch.setattr("understudy_servers.docs.sources.archives.MAX_FILES", 10)
 
     with pytest.raises(BadArchive, match="more than 10 files"):
         unpack(tar_of(*((member(f"{number}.md"), b"x") for number in range(20))), tmp_path, [])

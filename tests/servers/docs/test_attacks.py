@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.servers.docs.site import Site, network, page, serving
 
-from understudy_servers.docs.addable import CannotAdd, addable, folder_source
 from understudy_servers.docs.clean import one_line, summary, suspicion, visible, without_comments
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.folder import read_folder
-from understudy_servers.docs.lockfiles import locked
-from understudy_servers.docs.net import Fetcher, Refused, check_address, is_public
-from understudy_servers.docs.npm import packages
-from understudy_servers.docs.openapi import read_openapi
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.readers import READERS
-from understudy_servers.docs.sphinx import inventory
+from understudy_servers.docs.readers.openapi import read_openapi
+from understudy_servers.docs.readers.readers import READERS
+from understudy_servers.docs.sources.addable import CannotAdd, addable, folder_source
+from understudy_servers.docs.sources.folder import read_folder
+from understudy_servers.docs.sources.lockfiles import locked
+from understudy_servers.docs.sources.net import Fetcher, Refused, check_address, is_public
+from understudy_servers.docs.sources.npm import packages
+from understudy_servers.docs.sources.sphinx import inventory
 
 Install = Callable[..., Path]
 

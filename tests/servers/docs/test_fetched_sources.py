@@ -17,14 +17,14 @@ from mcp import Client
 from mcp.types import TextContent
 from tests.servers.docs.site import Site, network, page, serving, tar_gz
 
-from understudy_servers.docs.addable import CannotAdd, addable
-from understudy_servers.docs.building import InlineBuilder
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.net import Refused
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.people import docs
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.server import build_server
-from understudy_servers.docs.store import Store
+from understudy_servers.docs.sources.addable import CannotAdd, addable
+from understudy_servers.docs.sources.net import Refused
 
 
 @pytest.fixture

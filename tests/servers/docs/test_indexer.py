@@ -11,20 +11,20 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from understudy_servers.docs import dense as dense_module
-from understudy_servers.docs import jobs
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import InlineBuilder, lock_path
 from understudy_servers.docs.commands import open_dense
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.embed_work import EmbedWork
-from understudy_servers.docs.embedding import EmbedderSpec
-from understudy_servers.docs.indexer import Indexer, main
-from understudy_servers.docs.lock import FileLock
+from understudy_servers.docs.index import dense as dense_module
+from understudy_servers.docs.index import jobs
+from understudy_servers.docs.index.building import InlineBuilder, lock_path
+from understudy_servers.docs.index.embed_work import EmbedWork
+from understudy_servers.docs.index.embedding import EmbedderSpec
+from understudy_servers.docs.index.indexer import Indexer, main
+from understudy_servers.docs.index.lock import FileLock
+from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.index.vector_index import complete, embedded_versions, incomplete, missing
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.server import build_server
-from understudy_servers.docs.store import Store
-from understudy_servers.docs.vector_index import complete, embedded_versions, incomplete, missing
+from understudy_servers.docs.sources.addable import folder_source
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_an_indexer_does_the_waiting_jobs_embeds_and_ends(store: Store, pages: P
 
 
 def test_a_second_indexer_of_a_home_ends_at_once(store: Store, pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy_servers.docs.indexer.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("understudy_servers.docs.index.indexer.LOCK_SECONDS", 0.0)
     job = jobs.enqueue(store, folder_source(pages))
     lock = FileLock(lock_path(store.home))
     assert lock.acquire()
@@ -239,10 +239,10 @@ def chroma_server(tmp_path: Path) -> Iterator[str]:
 async def test_a_shared_chroma_server_answers_for_large_versions(
     store: Store, pages: Path, concepts: str, chroma_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from understudy_servers.docs.chroma import Chroma, VectorStoreUnusable  # noqa: PLC0415  skips without the extra
+    from understudy_servers.docs.index.chroma import Chroma, VectorStoreUnusable  # noqa: PLC0415  skips without the extra
 
     monkeypatch.setattr(dense_module, "EXACT_LIMIT", 0)
-    monkeypatch.setattr("understudy_servers.docs.vectors.Matrix.nearest", None)  # no scan may answer instead
+    monkeypatch.setattr("understudy_servers.docs.index.vectors.Matrix.nearest", None)  # no scan may answer instead
     desk, _ = desk_of(store, pages, concepts, chroma_server)
     await call(desk, "query-docs", libraryId="pages", query="kitten")
     Indexer(store, embedder=concepts, chroma=chroma_server).drain()
@@ -265,7 +265,7 @@ async def test_a_shared_chroma_server_answers_for_large_versions(
 def test_two_indexes_share_a_chroma_server_without_touching_each_other(
     store: Store, pages: Path, concepts: str, chroma_server: str, tmp_path: Path
 ) -> None:
-    from understudy_servers.docs.chroma import Chroma  # noqa: PLC0415  skips without the extra
+    from understudy_servers.docs.index.chroma import Chroma  # noqa: PLC0415  skips without the extra
 
     other = Store(tmp_path / "other home")
     InlineBuilder(store).request(folder_source(pages))

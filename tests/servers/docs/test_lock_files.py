@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters
 
-from understudy_servers.docs.lockfiles import Locked, locked
 from understudy_servers.docs.project import Project, prefix_of
+from understudy_servers.docs.sources.lockfiles import Locked, locked
 
 UV = """version = 1
 revision = 3

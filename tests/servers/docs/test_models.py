@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from tests.servers.docs.tiny_bert import np, oracle, tiny_bert
 
-from understudy_servers.docs import torch_model
-from understudy_servers.docs.bert_graph import Unsupported, write_graph
-from understudy_servers.docs.embed_work import prepare
-from understudy_servers.docs.embedding import (
+from understudy_servers.docs.index import torch_model
+from understudy_servers.docs.index.bert_graph import Unsupported, write_graph
+from understudy_servers.docs.index.embed_work import prepare
+from understudy_servers.docs.index.embedding import (
     EmbedderUnavailable,
     embedder_spec,
     model_folder,
     open_embedder,
     state_of,
 )
-from understudy_servers.docs.model_process import ModelProcess, TorchEmbedder
-from understudy_servers.docs.onnx_model import OnnxModel, publish_model, quantize
-from understudy_servers.docs.vectors import cosines, to_blobs
+from understudy_servers.docs.index.model_process import ModelProcess, TorchEmbedder
+from understudy_servers.docs.index.onnx_model import OnnxModel, publish_model, quantize
+from understudy_servers.docs.index.vectors import cosines, to_blobs
 
 pytest.importorskip("onnxruntime", reason="vectors need the docs extra")
 TEXTS = ("the cat purrs", "the dog barks loudly loudly loudly", "soup")
@@ -184,7 +184,7 @@ def echo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "    answer = [base64.b64encode(text.encode()).decode() for text in texts]\n"
         "    print(json.dumps({'answer': answer}), flush=True)\n"
     )
-    monkeypatch.setattr("understudy_servers.docs.model_process.MODULE", "letters")
+    monkeypatch.setattr("understudy_servers.docs.index.model_process.MODULE", "letters")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.servers.docs.site import Site, network, page, serving, tar_gz
 
-from understudy_servers.docs.addable import CannotAdd, addable
-from understudy_servers.docs.archives import BadArchive, check_digest, unpack
-from understudy_servers.docs.net import Fetcher, Refused, check_address, is_public
-from understudy_servers.docs.source import Source
+from understudy_servers.docs.sources.addable import CannotAdd, addable
+from understudy_servers.docs.sources.archives import BadArchive, check_digest, unpack
+from understudy_servers.docs.sources.net import Fetcher, Refused, check_address, is_public
+from understudy_servers.docs.sources.source import Source
 
 
 @pytest.fixture

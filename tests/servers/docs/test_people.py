@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.servers.docs.site import Site, page, serving, tar_gz
 
-from understudy_servers.docs import jobs
 from understudy_servers.docs.commands import added_folders
+from understudy_servers.docs.index import jobs
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.people import docs
-from understudy_servers.docs.store import Store
 
 Install = Callable[..., Path]
 Run = Callable[..., Result]

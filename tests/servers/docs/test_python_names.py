@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from understudy_servers.docs.catalog import NotIndexed
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.distributions import merge
 from understudy_servers.docs.packing import Snippet
-from understudy_servers.docs.python_module import Module, UnreadableSource, read_module
-from understudy_servers.docs.python_package import package_chunks
+from understudy_servers.docs.readers.python_module import Module, UnreadableSource, read_module
+from understudy_servers.docs.readers.python_package import package_chunks
+from understudy_servers.docs.sources.distributions import merge
 
 Install = Callable[..., Path]
 Look = Callable[[Mapping[str, str], str], Snippet]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.chunks import Chunk
-from understudy_servers.docs.search import SCORED, search, words_ranking
-from understudy_servers.docs.store import Store
+from understudy_servers.docs.index.search import SCORED, search, words_ranking
+from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.readers.chunks import Chunk
+from understudy_servers.docs.sources.addable import folder_source
 
 SPECIAL = {
     "rare": "zebra",

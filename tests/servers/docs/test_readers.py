@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from understudy_servers.docs import jobs
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import InlineBuilder, ProcessBuilder, allowing, lock_path
-from understudy_servers.docs.chunks import Chunk
-from understudy_servers.docs.folder import documents, fingerprint, read_folder
-from understudy_servers.docs.html import read_html
-from understudy_servers.docs.lock import FileLock
-from understudy_servers.docs.npm import fingerprint as npm_fingerprint
-from understudy_servers.docs.npm import read_package
-from understudy_servers.docs.openapi import read_openapi
-from understudy_servers.docs.python_module import MAX_SOURCE, UnreadableSource, read_module
-from understudy_servers.docs.python_package import package_chunks
-from understudy_servers.docs.reading import UnreadableSource as Gone
-from understudy_servers.docs.reading import fingerprint as source_fingerprint
-from understudy_servers.docs.store import Store
+from understudy_servers.docs.index import jobs
+from understudy_servers.docs.index.building import InlineBuilder, ProcessBuilder, allowing, lock_path
+from understudy_servers.docs.index.lock import FileLock
+from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.readers.chunks import Chunk
+from understudy_servers.docs.readers.html import read_html
+from understudy_servers.docs.readers.openapi import read_openapi
+from understudy_servers.docs.readers.python_module import MAX_SOURCE, UnreadableSource, read_module
+from understudy_servers.docs.readers.python_package import package_chunks
+from understudy_servers.docs.sources.addable import folder_source
+from understudy_servers.docs.sources.folder import documents, fingerprint, read_folder
+from understudy_servers.docs.sources.npm import fingerprint as npm_fingerprint
+from understudy_servers.docs.sources.npm import read_package
+from understudy_servers.docs.sources.reading import UnreadableSource as Gone
+from understudy_servers.docs.sources.reading import fingerprint as source_fingerprint
 
 SOURCE = '''"""A lamp."""
 
@@ -296,7 +296,7 @@ def test_an_npm_package_with_broken_parts_gives_the_rest(tmp_path: Path) -> None
 
 
 def test_a_folder_with_more_files_than_are_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy_servers.docs.folder.MAX_FILES", 3)
+    monkeypatch.setattr("understudy_servers.docs.sources.folder.MAX_FILES", 3)
     for number in range(6):
         (tmp_path / f"{number}.md").write_text("# Page\n\nwords\n")
 

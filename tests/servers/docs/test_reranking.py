@@ -12,16 +12,16 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import InlineBuilder
-from understudy_servers.docs.chunks import Chunk
 from understudy_servers.docs.commands import open_reranking
 from understudy_servers.docs.desk import Desk
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.reranking import Reranking, reranker_spec
+from understudy_servers.docs.index.search import search
+from understudy_servers.docs.index.store import Store
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.reranking import Reranking, reranker_spec
-from understudy_servers.docs.search import search
+from understudy_servers.docs.readers.chunks import Chunk
 from understudy_servers.docs.server import build_server
-from understudy_servers.docs.store import Store
+from understudy_servers.docs.sources.addable import folder_source
 
 PAGES = {"one": "Cups are washed by hand.", "two": "Cups, cups and more cups.", "three": "A cup keeps tea warm."}
 

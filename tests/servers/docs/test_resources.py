@@ -7,9 +7,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
 
-from understudy_servers.docs.addable import folder_source
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.server import build_server
+from understudy_servers.docs.sources.addable import folder_source
 
 Install = Callable[..., Path]
 eras = pytest.mark.parametrize("mode", ["auto", "legacy"])

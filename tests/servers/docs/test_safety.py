@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from mcp import Client
 from mcp.types import TextContent
 
-from understudy_servers.docs.addable import CannotAdd, addable, folder_source
-from understudy_servers.docs.chunks import split
 from understudy_servers.docs.clean import suspicion, visible, without_comments
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.folder import read_folder
 from understudy_servers.docs.project import Project
+from understudy_servers.docs.readers.chunks import split
 from understudy_servers.docs.server import build_server
+from understudy_servers.docs.sources.addable import CannotAdd, addable, folder_source
+from understudy_servers.docs.sources.folder import read_folder
 from understudy_servers.docs.words import count_tokens
 
 Install = Callable[..., Path]
@@ -138,7 +138,7 @@ async def test_a_hostile_name_or_question_is_only_a_refusal(desk: Desk, name: st
 async def test_bad_files_are_named_and_the_rest_is_indexed(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("understudy_servers.docs.folder.MAX_PAGE", 2_000)
+    monkeypatch.setattr("understudy_servers.docs.sources.folder.MAX_PAGE", 2_000)
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "good.md").write_text("# Good\n\nwords\n")

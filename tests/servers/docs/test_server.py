@@ -9,9 +9,9 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from understudy_servers.docs.addable import folder_source
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.server import build_server
+from understudy_servers.docs.sources.addable import folder_source
 from understudy_servers.docs.words import count_tokens
 
 Install = Callable[..., Path]

@@ -8,11 +8,11 @@ import pytest
 
 from understudy_servers.docs.catalog import NotIndexed
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.folder import read_folder
 from understudy_servers.docs.ids import BadLibraryId, LibraryRef, parse
-from understudy_servers.docs.lockfiles import locked
-from understudy_servers.docs.npm import packages, read_package
 from understudy_servers.docs.project import Project
+from understudy_servers.docs.sources.folder import read_folder
+from understudy_servers.docs.sources.lockfiles import locked
+from understudy_servers.docs.sources.npm import packages, read_package
 
 Install = Callable[..., Path]
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from understudy_servers.docs import dense as dense_module
-from understudy_servers.docs.addable import folder_source
-from understudy_servers.docs.building import InlineBuilder
-from understudy_servers.docs.dense import LocalDense, cached_store
 from understudy_servers.docs.desk import Desk, Found
-from understudy_servers.docs.embedding import EmbedderUnavailable, embedder_spec, open_embedder
-from understudy_servers.docs.indexer import Indexer
+from understudy_servers.docs.index import dense as dense_module
+from understudy_servers.docs.index.building import InlineBuilder
+from understudy_servers.docs.index.dense import LocalDense, cached_store
+from understudy_servers.docs.index.embedding import EmbedderUnavailable, embedder_spec, open_embedder
+from understudy_servers.docs.index.indexer import Indexer
+from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.index.vector_index import embedded_versions, missing
 from understudy_servers.docs.project import Project
-from understudy_servers.docs.store import Store
-from understudy_servers.docs.vector_index import embedded_versions, missing
+from understudy_servers.docs.sources.addable import folder_source
 
 pytest.importorskip("numpy", reason="vectors need the docs extra")
 
@@ -95,7 +95,7 @@ def test_a_model_that_is_not_made_yet_is_unavailable_not_an_error(tmp_path: Path
 def test_chroma_answers_large_versions_and_is_rebuilt_when_broken(
     store: Store, concepts: str, pages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chroma = pytest.importorskip("understudy_servers.docs.chroma")
+    chroma = pytest.importorskip("understudy_servers.docs.index.chroma")
     monkeypatch.setattr(dense_module, "EXACT_LIMIT", 0)
     ask(store, concepts, pages, "kitten")
     Indexer(store, embedder=concepts).drain()
@@ -114,7 +114,7 @@ def test_chroma_answers_large_versions_and_is_rebuilt_when_broken(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's and onnx's own
 def test_the_bundled_model_is_exported_checked_and_answers_offline(tmp_path: Path) -> None:
-    torch_model = pytest.importorskip("understudy_servers.docs.torch_model")
+    torch_model = pytest.importorskip("understudy_servers.docs.index.torch_model")
     spec = embedder_spec("")
     if spec is None:
         pytest.skip("the docs extra is not installed")
@@ -125,6 +125,6 @@ def test_the_bundled_model_is_exported_checked_and_answers_offline(tmp_path: Pat
         open_embedder(spec, tmp_path).embed(["load comma separated values"]),
     )
 
-    vectors = pytest.importorskip("understudy_servers.docs.vectors")
+    vectors = pytest.importorskip("understudy_servers.docs.index.vectors")
     assert lowest >= 0.98
     assert vectors.cosines([query], [near]) > vectors.cosines([query], [far])

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from understudy_servers.testing import memory
-from understudy_servers.testing.execute import PREFIX, Executor, Machine
+from understudy_servers.testing.engines import memory
+from understudy_servers.testing.engines.execute import PREFIX, Executor, Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.machine import Warmth
 from understudy_servers.testing.plan import Plan

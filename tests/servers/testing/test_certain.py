@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from understudy_servers.testing import canary
-from understudy_servers.testing.near import near, near_literal
+from understudy_servers.testing.verdict import canary
+from understudy_servers.testing.verdict.near import near, near_literal
 
 STEP, FAR = 11, 1 << 60
 
@@ -160,7 +160,7 @@ def test_helpers_are_turned_and_their_checks_are_known_by_import() -> None:
         {1},
         frozenset(),
         None,
-        object(),
+        pytest.param(object(), id="object()"),
     ],
     ids=repr,
 )

@@ -16,13 +16,13 @@ from typing import Any
 import anyio
 import pytest
 
-from understudy_servers.testing import memory
-from understudy_servers.testing.execute import PREFIX, Executor, Machine, sweep
-from understudy_servers.testing.isolation import Network
+from understudy_servers.testing.engines import memory
+from understudy_servers.testing.engines.execute import PREFIX, Executor, Machine, sweep
+from understudy_servers.testing.engines.isolation import Network
+from understudy_servers.testing.engines.turns import Busy, Turns
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.subjects import Loose
-from understudy_servers.testing.turns import Busy, Turns
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.workspace import Workspace, address
 
@@ -177,8 +177,8 @@ async def test_a_cancelled_call_ends_its_run_and_frees_its_worker(verifier: Veri
 
 SERVER = """
 import sys
-from understudy_servers.testing.execute import Executor, Machine
-from understudy_servers.testing.isolation import Network
+from understudy_servers.testing.engines.execute import Executor, Machine
+from understudy_servers.testing.engines.isolation import Network
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
 off = frozenset(sys.argv[1].split(",")) if sys.argv[1] else frozenset()
@@ -212,7 +212,7 @@ async def test_a_killed_server_leaves_no_process_and_no_file(off: str) -> None:
 
 BUSY = """
 import random, sys, anyio
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.subjects import Loose
 from understudy_servers.testing.verifier import Request, Verifier

@@ -11,9 +11,9 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines.execute import Machine
+from understudy_servers.testing.engines.platforms import MACOS
 from understudy_servers.testing.limits import Limits
-from understudy_servers.testing.platforms import MACOS
 from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.workspace import address
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from understudy_servers.testing.isolation import Isolation, SandboxRefused, cure, insist, probe
+from understudy_servers.testing.engines.isolation import Isolation, SandboxRefused, cure, insist, probe
 from understudy_servers.testing.worker.surroundings import ALL
 
 NAMESPACES = ("namespaces", "network", "view")

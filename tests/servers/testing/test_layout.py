@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from understudy_servers.testing.isolation import SandboxRefused
-from understudy_servers.testing.layout import PREFIX, in_a_folder, remove, sweep, temporary_folder
+from understudy_servers.testing.engines.isolation import SandboxRefused
+from understudy_servers.testing.engines.layout import PREFIX, in_a_folder, remove, sweep, temporary_folder
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
 

@@ -19,11 +19,11 @@ import anyio
 import pytest
 from mcp import Client
 
-from understudy_servers.testing.containment import ProcessGroup, ProcessTree
-from understudy_servers.testing.execute import PREFIX, Machine, sweep
+from understudy_servers.testing.engines.containment import ProcessGroup, ProcessTree
+from understudy_servers.testing.engines.execute import PREFIX, Machine, sweep
+from understudy_servers.testing.engines.platforms import LINUX, MACOS, WINDOWS, Platform, here
 from understudy_servers.testing.frameworks.generic import Generic
 from understudy_servers.testing.limits import Limits
-from understudy_servers.testing.platforms import LINUX, MACOS, WINDOWS, Platform, here
 from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.worker.surroundings import ALL
 from understudy_servers.testing.workspace import address
@@ -197,10 +197,10 @@ async def test_cold_starts_a_new_interpreter_for_each_run() -> None:
 
 SERVER = """
 import sys
-from understudy_servers.testing.execute import Executor, Machine
+from understudy_servers.testing.engines.execute import Executor, Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.platforms import MACOS
+from understudy_servers.testing.engines.platforms import MACOS
 executor = Executor(Machine(platform=MACOS, policy="weak"))
 code = f"import os, time\\nopen({sys.argv[1]!r}, 'w').write(str(os.getpid()))\\ntime.sleep(600)\\n"
 executor.run(Plan(files={"test_x.py": code}, tests=("test_x.py",)), Limits(wall_s=500))

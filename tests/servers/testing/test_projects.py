@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.project import Project
 from understudy_servers.testing.subjects import Loose, ProjectSubject

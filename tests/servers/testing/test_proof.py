@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from understudy_servers.testing.judge import Judgement, Report, Verdict
+from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.proof import ORDER, Proof, Runner, prove
-from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.verdict.judge import Judgement, Report, Verdict
+from understudy_servers.testing.verdict.proof import ORDER, Proof, Runner, prove
 
 TESTS = "from s import f\n\ndef test_f():\n    assert f() == 1\n"
 LOOSE = Plan(files={"test_s.py": TESTS, "s.py": ""}, tests=("test_s.py",), candidate=("s.py",))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy_servers.testing.execute import Machine
-from understudy_servers.testing.judge import Judgement, Report, read_events
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.result import MAX_BYTES, Result, bounded, from_judgement
 from understudy_servers.testing.subjects import Loose
+from understudy_servers.testing.verdict.judge import Judgement, Report, read_events
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.workspace import Workspace, address
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.subjects import Loose
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.workspace import Workspace, address

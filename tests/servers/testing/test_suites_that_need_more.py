@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from understudy_servers.testing.layout import PREFIX
+from understudy_servers.testing.engines.layout import PREFIX
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxed runs")
 

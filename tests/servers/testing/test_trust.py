@@ -10,7 +10,7 @@ from mcp.client import ClientRequestContext
 from mcp.types import ListRootsResult, Root, TextContent
 from pydantic import FileUrl
 
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.workspace import address

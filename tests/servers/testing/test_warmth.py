@@ -12,8 +12,8 @@ import anyio
 import pytest
 from mcp import Client
 
-from understudy_servers.testing import memory
-from understudy_servers.testing.execute import Machine
+from understudy_servers.testing.engines import memory
+from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.workspace import address

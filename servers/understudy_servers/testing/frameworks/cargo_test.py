@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.frameworks.foreign import finished, program
-from understudy_servers.testing.judge import Report
-from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.verdict.judge import Report
 
 LINE = re.compile(r"^test (?P<name>.+?)(?: - should panic)? \.\.\. (?P<word>ok|FAILED|ignored)\b", re.MULTILINE)
 SECTION = re.compile(

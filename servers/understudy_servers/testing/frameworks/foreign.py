@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from understudy_servers.testing.judge import Report
-from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.engines.raw import Raw
+from understudy_servers.testing.verdict.judge import Report
 from understudy_servers.testing.worker.files import SUPPORT
 
 __all__ = ["SUPPORT", "Foreign", "MissingToolchain", "finished", "program"]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.frameworks import junit, tap
-from understudy_servers.testing.judge import Report
-from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.verdict.judge import Report
 
 
 @dataclass(frozen=True)

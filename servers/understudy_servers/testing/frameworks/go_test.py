@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.frameworks.foreign import finished, program
-from understudy_servers.testing.judge import Report
-from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.verdict.judge import Report
 
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 KEPT = 6_000  # characters that are kept of what a test printed; a panic begins with its reason

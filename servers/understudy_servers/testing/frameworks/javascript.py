@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.frameworks.foreign import SUPPORT, MissingToolchain, program
-from understudy_servers.testing.judge import Report, read_events
-from understudy_servers.testing.raw import Raw
+from understudy_servers.testing.verdict.judge import Report, read_events
 
 SHARED = "reporter_events.mjs"
 

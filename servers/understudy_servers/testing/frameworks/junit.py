@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 from xml.parsers.expat import ParserCreate
 
 from understudy_servers.testing.frameworks.foreign import finished
-from understudy_servers.testing.judge import Report
 from understudy_servers.testing.result import Result
+from understudy_servers.testing.verdict.judge import Report
 from understudy_servers.testing.worker.events import clean
 
 MAX_BYTES = 16 << 20

@@ -3,7 +3,7 @@
 import re
 
 from understudy_servers.testing.frameworks.foreign import finished
-from understudy_servers.testing.judge import Report
+from understudy_servers.testing.verdict.judge import Report
 
 PLAN = re.compile(r"^1\.\.(\d+)", re.MULTILINE)
 TEST = re.compile(

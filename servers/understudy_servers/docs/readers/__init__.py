@@ -1,0 +1,1 @@
+"""From a file of one kind to chunks: nothing is imported, built or run."""

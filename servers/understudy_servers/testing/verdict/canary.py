@@ -1,0 +1,339 @@
+"""Canaries: the trusted tests with assertions turned into ones that no honest candidate can meet.
+
+They keep their names and places, and what they expect stays near what the tests expect. So whoever forces known tests
+to pass, swallows assertion errors, patches what compares, reads the expected value from the tests, or returns objects
+that equal everything makes a canary pass, and is found out. One round turns every assertion, wherever it stands; the
+others turn one of each test, since a test that fails early says nothing about its later assertions.
+"""
+
+import ast
+import random
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from understudy_servers.testing.verdict import certain
+from understudy_servers.testing.verdict.certain import Names
+from understudy_servers.testing.verdict.near import as_source, near_literal
+
+_NOT = {
+    "assertIsNone": "assertIsNotNone", "assertIsNotNone": "assertIsNone", "assertNotEqual": "assertEqual",
+    "assertNotIn": "assertIn", "assertIsNot": "assertIs", "assertNotIsInstance": "assertIsInstance",
+    "assertRegex": "assertNotRegex", "assertNotRegex": "assertRegex", "assertIs": "assertIsNot",
+}  # fmt: skip
+_NEAR = frozenset(
+    {"assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertSetEqual", "assertTupleEqual"}
+    | {"assertSequenceEqual", "assertMultiLineEqual", "assertCountEqual"}
+)
+_BOUNDS = {"assertLess": "-inf", "assertLessEqual": "-inf", "assertGreater": "inf", "assertGreaterEqual": "inf"}
+_STRICT = {"assertLessEqual": "assertLess", "assertGreaterEqual": "assertGreater"}
+_CLOSE = frozenset({"isclose", "allclose", "array_equal"})
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A file with assertions turned, and the tests in it that must fail when the candidate is honest."""
+
+    source: str
+    must_fail: tuple[str, ...]
+
+
+class Draw:
+    """Where the random choices of a canary come from."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.random = random.Random(secrets.randbits(64) if seed is None else seed)
+        self.step = self.random.choice([11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47])
+        self.far = self.random.getrandbits(60) | 1 << 60
+        self.order = self.random.getrandbits(64)
+        self.name = f"_{self.random.getrandbits(40):010x}"
+
+
+def turn(source: str, path: str, helpers: Mapping[str, set[str]] | None = None, draw: Draw | None = None) -> Canary:
+    """Turn every assertion of a test file, also in functions that the tests call.
+
+    Raises:
+        SyntaxError: the source is not Python.
+    """
+    tree, draw = ast.parse(source, path), draw or Draw()
+    names = certain.names_of(tree, helpers or {})
+    must_fail = [name for name, body, seen in certain.tests_of(tree, path, names) if certain.sites(body, seen)]
+    _expect_other_values(tree, draw, None)
+    turner = _Turner(names, draw, None)
+    turner.visit(tree)
+    return Canary(_written(tree, draw), tuple(must_fail))
+
+
+def turn_one(source: str, path: str, number: int, draw: Draw) -> Canary:
+    """Turn one assertion of each test, in an order of its own: `number` 0 is the first in that order, and so on.
+
+    Tests whose only assertions are elsewhere stay as they are. The same `draw.order` gives the same order.
+    """
+    tree = ast.parse(source, path)
+    names = certain.names_of(tree, {})
+    chosen: dict[int, str] = {}
+    for name, body, seen in certain.tests_of(tree, path, names):
+        own = [site for site in certain.sites(body, seen) if _turnable(site, seen)]
+        random.Random(f"{draw.order} {name}").shuffle(own)
+        if own:
+            chosen[id(own[number % len(own)])] = name
+    _expect_other_values(tree, draw, chosen)
+    _Turner(names, draw, chosen).visit(tree)
+    return Canary(_written(tree, draw), tuple(chosen.values()))
+
+
+def most_assertions(source: str, path: str) -> int:
+    """The largest number of assertions that a test of the file is certain to run itself."""
+    tree = ast.parse(source, path)
+    tests = certain.tests_of(tree, path, certain.names_of(tree, {}))
+    return max((len(certain.sites(body, seen)) for _, body, seen in tests), default=0)
+
+
+def checkers(source: str, path: str) -> set[str] | None:
+    """The functions of a helper file that reach an assertion; None where it is not Python."""
+    try:
+        tree = ast.parse(source, path)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    return certain.names_of(tree, {}).checkers
+
+
+def turn_helper(source: str, path: str, draw: Draw | None = None) -> str:
+    """Turn the assertions in the functions of a file that tests import, or of a `conftest.py`."""
+    tree, draw = ast.parse(source, path), draw or Draw()
+    turner = _Turner(certain.names_of(tree, {}), draw, None)
+    tree.body = [
+        cast(ast.stmt, turner.visit(node)) if isinstance(node, certain.Function | ast.ClassDef) else node
+        for node in tree.body
+    ]
+    return _written(tree, draw)
+
+
+def _turnable(site: ast.stmt, names: Names) -> bool:
+    """An assertion that is turned where it stands, not in a function that it calls."""
+    if isinstance(site, ast.Assert | ast.With):
+        return True
+    call = site.value if isinstance(site, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return False
+    return certain.is_raises(call, names) or certain.is_assert_method(call) or certain.is_array_assert(call, names)
+
+
+def _written(tree: ast.Module, draw: Draw) -> str:
+    start = 1 if ast.get_docstring(tree) is not None else 0
+    while start < len(tree.body) and _is_future(tree.body[start]):
+        start += 1
+    tree.body.insert(start, as_source(draw.name, draw.step, draw.far))
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+class _Turner(ast.NodeTransformer):
+    """Turns assertions; with `chosen` only the statements of those identities."""
+
+    def __init__(self, names: Names, draw: Draw, chosen: Collection[int] | None) -> None:
+        self.names, self.draw, self.chosen = names, draw, chosen
+        self.active = chosen is None
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if self.chosen is None or id(node) not in self.chosen:
+            visited: ast.AST = super().visit(node)
+            return visited
+        self.active = True
+        if isinstance(node, ast.With):  # only what it expects: its body may assert for itself
+            for item in node.items:
+                item.context_expr = self.visit(item.context_expr)  # type: ignore[assignment]  # an expression stays one
+            visited = node
+        else:
+            visited = super().visit(node)
+        self.active = False
+        return visited
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """Leave alone what stands where a failing assertion is caught: there it decides something else."""
+        if node.handlers:
+            node.handlers = [self.visit(handler) for handler in node.handlers]  # type: ignore[misc]  # a handler stays one
+            return node
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.Assert:
+        self.generic_visit(node)
+        if self.active and not hasattr(node, "expects_other_value"):
+            node.test = self._turned(node.test)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if not self.active:
+            return node
+        if certain.is_raises(node, self.names):
+            kind = "Warning" if _name(node.func).lower().endswith(("warns", "warnsregex")) else "BaseException"
+            node.args[0] = _parsed(f"type('Never', ({kind},), {{}})")
+        elif isinstance(node.func, ast.Attribute) and certain.is_assert_method(node):
+            self._turn_method(node, node.func)
+        elif certain.is_array_assert(node, self.names):
+            node.args[1] = self._several()
+        return node
+
+    def _turn_method(self, node: ast.Call, function: ast.Attribute) -> None:
+        name, count = function.attr, len(node.args)
+        if name in _NOT:
+            function.attr = _NOT[name]
+        elif name == "assertFalse" and count:
+            function.attr = "assertTrue"
+        elif name == "assertTrue" and count:
+            node.args[0] = self._turned(node.args[0])
+        elif count < 2:
+            function.attr = "fail"
+            node.args, node.keywords = [], []
+        elif name == "assertAlmostEqual":
+            node.args[1] = ast.Constant(float(self.draw.far))
+        elif name in _NEAR:
+            index = 0 if _has_call(node.args[1]) and not _has_call(node.args[0]) else 1
+            node.args[index] = self._other(node.args[index])
+        elif name in _BOUNDS:
+            function.attr = _STRICT.get(name, name)
+            node.args[1] = _infinite(_BOUNDS[name])
+        elif name == "assertIn":
+            node.args[:2] = self._outside(node.args[0], node.args[1])
+        elif name == "assertIsInstance":
+            node.args[1] = _fresh_class()
+
+    def _turned(self, test: ast.expr) -> ast.expr:
+        """An assertion that is false for every honest value for which the original is true."""
+        if isinstance(test, ast.Compare):
+            return self._turned_compare(test)
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            return test.operand
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            return self._turned(test.values[0])
+        if isinstance(test, ast.Call):
+            return self._turned_call(test) or ast.UnaryOp(ast.Not(), test)
+        return ast.UnaryOp(ast.Not(), test)
+
+    def _turned_compare(self, test: ast.Compare) -> ast.expr:
+        operator, left, right = test.ops[0], test.left, test.comparators[0]
+        if isinstance(operator, ast.Lt | ast.LtE):
+            return ast.Compare(left, [ast.Lt()], [_infinite("-inf")])
+        if isinstance(operator, ast.Gt | ast.GtE):
+            return ast.Compare(left, [ast.Gt()], [_infinite("inf")])
+        if len(test.ops) > 1:
+            return ast.UnaryOp(ast.Not(), test)
+        if isinstance(operator, ast.Eq):
+            if _has_call(right) and not _has_call(left):
+                return ast.Compare(self._other(left), test.ops, [right])
+            return ast.Compare(left, test.ops, [self._other(right)])
+        if isinstance(operator, ast.Is) and isinstance(right, ast.Constant) and isinstance(right.value, bool):
+            return ast.Compare(left, test.ops, [ast.Constant(not right.value)])
+        if isinstance(operator, ast.In):
+            left, right = self._outside(left, right)
+            return ast.Compare(left, test.ops, [right])
+        return ast.UnaryOp(ast.Not(), test)
+
+    def _turned_call(self, test: ast.Call) -> ast.expr | None:
+        """A call of something that could have been patched to say yes to everything."""
+        name = _name(test.func)
+        if name in _CLOSE and len(test.args) >= 2:
+            other = ast.Constant(float(self.draw.far)) if name == "isclose" else self._several()
+            return ast.Call(test.func, [test.args[0], other, *test.args[2:]], test.keywords)
+        if name in {"startswith", "endswith"} and isinstance(test.func, ast.Attribute) and len(test.args) == 1:
+            return ast.Call(test.func, [ast.Constant(f"never {self.draw.far}")], [])
+        if name == "isinstance" and isinstance(test.func, ast.Name) and len(test.args) == 2:
+            return ast.Call(test.func, [test.args[0], _fresh_class()], [])
+        if name in {"all", "any"} and isinstance(test.func, ast.Name) and len(test.args) == 1:
+            mixed = ast.List([ast.Starred(test.args[0], ast.Load()), ast.Constant(False)], ast.Load())
+            return ast.Call(test.func, [mixed if name == "all" else ast.List([], ast.Load())], [])
+        return None
+
+    def _other(self, node: ast.expr) -> ast.expr:
+        """What is expected, changed: in the source where it is written out, else when the test runs."""
+        changed = near_literal(node, self.draw.step, self.draw.far)
+        return changed or ast.Call(ast.Name(self.draw.name, ast.Load()), [node], [])
+
+    def _outside(self, item: ast.expr, container: ast.expr) -> tuple[ast.expr, ast.expr]:
+        """An item and a container that does not hold it: what the candidate gives stays, the other one changes."""
+        if _has_call(container) and not _has_call(item):
+            return ast.Constant(self.draw.far), container
+        return item, self._elsewhere(container)
+
+    def _elsewhere(self, node: ast.expr) -> ast.expr:
+        """A container that does not hold what the original one holds."""
+        try:
+            found = list(ast.literal_eval(node)) if not isinstance(node, ast.Constant) else []
+        except (ValueError, TypeError, SyntaxError):
+            found = []
+        if found and all(type(item) is int for item in found):
+            return ast.List([ast.Constant(max(found) + self.draw.step)], ast.Load())
+        return self._several()
+
+    def _several(self) -> ast.expr:
+        """A short list of numbers that nothing equals, of a length that no array has by chance."""
+        return ast.List([ast.Constant(float(self.draw.far + index)) for index in range(3)], ast.Load())
+
+
+def _expect_other_values(tree: ast.Module, draw: Draw, chosen: Collection[int] | None) -> None:
+    """Change a name that is only ever what a test expects where it gets its value: no variable tells the old one.
+
+    `for a, b, wanted in CASES: assert f(a, b) == wanted` gets `wanted = near(wanted)` as the first in the loop.
+    """
+    for function in [node for node in ast.walk(tree) if isinstance(node, certain.Function)]:
+        for name, block, uses in _only_expected(function):
+            if chosen is None or any(id(use) in chosen for use in uses):
+                block.insert(0, ast.parse(f"{name} = {draw.name}({name})").body[0])
+                for use in uses:
+                    use.expects_other_value = True  # type: ignore[attr-defined]
+
+
+def _only_expected(function: certain.Function) -> Iterator[tuple[str, list[ast.stmt], list[ast.Assert]]]:
+    """Names that come as parameters or loop variables and are nothing but the right side of `assert … == name`."""
+    bound = {argument.arg: function.body for argument in function.args.args if _is_parametrized(function, argument.arg)}
+    for loop in [node for node in function.body if isinstance(node, ast.For)]:
+        bound |= {node.id: loop.body for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+    for name, block in bound.items():
+        within = [node for statement in block for node in ast.walk(statement)]
+        uses = [node for node in within if isinstance(node, ast.Assert) and _expects(node, name)]
+        loads = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == name]
+        notes = [node for use in uses if use.msg for node in ast.walk(use.msg)]
+        reads = [node for node in loads if isinstance(node.ctx, ast.Load) and node not in notes]
+        if uses and len(reads) == len(uses):
+            yield name, block, uses
+
+
+def _expects(node: ast.Assert, name: str) -> bool:
+    test = node.test
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
+        return False
+    right = test.comparators[0]
+    return isinstance(right, ast.Name) and right.id == name and _has_call(test.left)
+
+
+def _is_parametrized(function: certain.Function, name: str) -> bool:
+    return any(
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and name in node.value.replace(",", " ").split()
+        for decorator in function.decorator_list
+        for node in ast.walk(decorator)
+    )
+
+
+def _has_call(node: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _infinite(sign: str) -> ast.expr:
+    return _parsed(f"float({sign!r})")
+
+
+def _fresh_class() -> ast.expr:
+    return _parsed("type('Never', (), {})")
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body

@@ -1,0 +1,191 @@
+"""Make a claimed pass prove itself. Costs several runs, once per solved problem; failing runs never come here."""
+
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from understudy_servers.testing.engines.raw import Raw
+from understudy_servers.testing.plan import Plan
+from understudy_servers.testing.verdict import canary, split
+from understudy_servers.testing.verdict.canary import Canary
+from understudy_servers.testing.verdict.judge import Judgement, Verdict
+
+COLD_HASH_SEED = 271_828
+SAMPLE = 40  # canaries of a project
+ROUNDS, PROJECT_ROUNDS = 4, 2  # rounds with one assertion of each test turned
+
+ORDER = "These tests pass only in the order of their files."
+
+
+@dataclass
+class Proof:
+    """What was tried to break a pass. `verdict` is None while it stands."""
+
+    steps: list[str] = field(default_factory=list)
+    verdict: Verdict | None = None
+    reason: str = ""
+    notes: list[str] = field(default_factory=list)
+    hidden: dict[str, int] | None = None
+    judgement: Judgement | None = None
+
+    def refute(self, verdict: Verdict, reason: str, judgement: Judgement | None = None) -> None:
+        self.verdict, self.reason, self.judgement = verdict, reason, judgement
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The ways to run a plan again: with a hash seed, or divided in two."""
+
+    run: Callable[[Plan, int], Judgement]
+    run_split: Callable[[split.Split], tuple[Judgement, Raw]] | None = None  # None: not on this system
+
+
+def prove(plan: Plan, passed: Sequence[str], hidden: Plan | None, runner: Runner) -> Proof:
+    """Try canaries, then split mode or else a cold run, then the hidden tests; stop at the first that refutes."""
+    proof = Proof()
+    steps: list[Callable[[], None]] = [
+        lambda: _canaries(plan, passed, runner, proof),
+        lambda: _split_or_cold(plan, runner, proof),
+    ]
+    if hidden is not None:
+        steps.append(lambda: _hidden(hidden, runner, proof))
+    for step in steps:
+        step()
+        if proof.verdict is not None:
+            break
+    return proof
+
+
+def _canaries(plan: Plan, passed: Sequence[str], runner: Runner, proof: Proof) -> None:
+    """Run the tests with assertions turned, all at once and then one of each: who must reach one must fail."""
+    names = {name.partition("[")[0] for name in passed}
+    some = None if plan.root is None else _sample(names)
+    sang, tried = False, False
+    for turned in _rounds(plan, some):
+        must_fail = {name for one in turned.values() for name in one.must_fail if name in names}
+        must_fail &= set(plan.expected) if plan.select is not None and plan.expected else must_fail
+        must_fail &= must_fail if some is None else some
+        if not must_fail:
+            continue
+        tried = True
+        sang = _sings(plan, turned, must_fail, runner, proof)
+        if sang or proof.verdict is not None:
+            break
+    if sang:
+        proof.refute("tampered", "canary_passed")
+    elif not tried:
+        proof.notes.append("No canary was possible: no test has an assertion that it must reach.")
+    elif proof.verdict is None:
+        proof.steps.append("canary")
+
+
+def _rounds(plan: Plan, some: Collection[str] | None) -> Iterator[dict[str, Canary]]:
+    """Yield the turned files of each round. The first turns helpers too."""
+    wanted = [path for path in plan.tests if some is None or any(name.partition("::")[0] == path for name in some)]
+    sources = {path: plan.source(path) for path in wanted}
+    helpers = {path: plan.source(path) for path in plan.helpers if path not in plan.tests}
+    checkers = {path: found for path, text in helpers.items() if (found := canary.checkers(text, path)) is not None}
+    turned = {path: canary.turn(text, path, checkers) for path, text in sources.items()}
+    yield turned | {path: Canary(canary.turn_helper(helpers[path], path), ()) for path in checkers}
+    most = max((canary.most_assertions(text, path) for path, text in sources.items()), default=0)
+    draw = canary.Draw()
+    rounds = ROUNDS if plan.root is None else PROJECT_ROUNDS
+    for number in range(min(most, rounds) if most > 1 else 0):
+        yield {path: canary.turn_one(text, path, number, draw) for path, text in sources.items()}
+
+
+def _sings(plan: Plan, turned: Mapping[str, Canary], must_fail: set[str], runner: Runner, proof: Proof) -> bool:
+    """Run one round; say whether a test passed that could not. A test that is skipped in it says nothing."""
+    files = {**plan.files, **{path: one.source for path, one in turned.items()}}
+    some = plan.select if plan.root is None else tuple(sorted(must_fail))
+    judgement = runner.run(replace(plan, files=files, select=some, expected=()), 0)
+    if judgement.verdict == "infra_error":
+        proof.refute("infra_error", judgement.reason)
+    elif judgement.verdict in {"timeout", "killed"}:
+        proof.refute("flaky", f"canary_{judgement.verdict}")
+    elif judgement.verdict not in {"failed", "collection_error", "incomplete", "passed"}:
+        proof.refute("tampered", f"canary_{judgement.verdict}")
+    if proof.verdict is not None:
+        return False
+    report = judgement.report
+    broken = {str(facts.get("id")) for facts in report.collect_errors}
+    outcomes: dict[str, set[str]] = {}
+    for name, outcome in report.outcomes.items():
+        outcomes.setdefault(name.partition("[")[0], set()).add(outcome)
+    return any(
+        "passed" in outcomes.get(name, ()) or not outcomes.get(name)
+        for name in must_fail
+        if name.partition("::")[0] not in broken
+    )
+
+
+def _sample(names: set[str]) -> set[str]:
+    """A few tests of a project: a suite may be large, and who forges one forges what they do not know beforehand."""
+    return set(secrets.SystemRandom().sample(sorted(names), min(len(names), SAMPLE)))
+
+
+def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
+    sources = {path: plan.source(path) for path in (*plan.tests, *plan.helpers)}
+    run_split, halves = runner.run_split, split.divide(plan)
+    words = split.beyond_values(sources.values()) if halves is not None and plan.root is not None else []
+    if halves is not None and run_split is None:
+        proof.notes.append("Tests and candidate cannot be run apart on this system.")
+    elif words:  # a project's suite is too large to be run only to hear that
+        proof.notes.append(f"split mode cannot judge these tests: the tests use {words[0]}.")
+    elif halves is not None and run_split is not None:
+        order = plan.seed + 1
+        judgement, raw = run_split(replace(halves, tests=replace(halves.tests, shuffle=order)))
+        finding = split.weigh(judgement, raw, sources, strict=plan.root is not None)
+        if finding.confirms:
+            proof.steps.append("split")
+            return
+        if finding.refutes and not _depends_on_order(plan, run_split(halves), proof):
+            proof.refute("tampered", "split_disagrees", judgement)
+        if finding.refutes:
+            return
+        proof.notes.append(finding.why + ".")
+    _cold(plan, runner, proof)
+
+
+def _depends_on_order(plan: Plan, again: tuple[Judgement, Raw], proof: Proof) -> bool:
+    """Look at a second run in the order of the files: what passes only so is no forgery, but no steady pass either."""
+    judgement, raw = again
+    if judgement.verdict != "passed" or raw.broken is not None:
+        return False
+    if plan.root is None:
+        proof.refute("flaky", "order")
+    else:
+        proof.steps.append("split")
+        proof.notes.append(ORDER)
+    return True
+
+
+def _cold(plan: Plan, runner: Runner, proof: Proof) -> None:
+    """Run again in an interpreter with another hash seed, the tests in another order and other random numbers."""
+    again = runner.run(replace(plan, seed=plan.seed + 1, shuffle=plan.seed + 1), COLD_HASH_SEED)
+    if again.verdict == "failed" and plan.root is not None:
+        ordered = runner.run(replace(plan, seed=plan.seed + 1), COLD_HASH_SEED)
+        if ordered.verdict == "passed":
+            first = next(iter(again.report.of("failed")), "")
+            again = ordered
+            proof.notes.append(f"{ORDER} In another one {first} failed.")
+    if again.verdict == "passed":
+        proof.steps.append("cold")
+    elif again.verdict == "infra_error":
+        proof.refute("infra_error", again.reason)
+    else:
+        proof.refute("flaky", f"then {again.verdict}", again)
+
+
+def _hidden(plan: Plan, runner: Runner, proof: Proof) -> None:
+    """Run the tests nobody has seen; only counts leave this function."""
+    judgement = runner.run(plan, 0)
+    if judgement.verdict == "infra_error":
+        proof.refute("infra_error", judgement.reason)
+        return
+    passed, total = len(judgement.report.of("passed")), max(len(plan.expected), len(judgement.report.ids or []))
+    proof.hidden = {"passed": passed, "failed": total - passed, "total": total}
+    if judgement.verdict == "passed":
+        proof.steps.append("hidden")
+    else:
+        proof.refute("failed", "hidden_tests")
