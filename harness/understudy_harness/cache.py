@@ -140,6 +140,10 @@ class RowCache:
         """Note that something begins that may cost."""
         self._begin(self._prefix + key)
 
+    def learn(self, content: dict[str, Any]) -> None:
+        """Keep what a tool server of the row said about itself."""
+        self.facts[short_hash(content)] = content
+
     def records(self) -> dict[str, Any]:
         """What is kept of the row so far, for a worker that goes on with it."""
         return self._store.records(self._prefix)

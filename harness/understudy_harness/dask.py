@@ -7,6 +7,7 @@ for the cluster, by a semaphore of the scheduler. A worker that dies costs nothi
 """
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -29,6 +30,7 @@ from understudy.model import Completion, Model, Request
 from understudy.models import open_models
 from understudy_harness.arms import Arm, read_scaffold
 from understudy_harness.cache import RowCache, completion_from, completion_record
+from understudy_harness.documentation import ready_indexes
 from understudy_harness.doors import open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, Missing, Stopped
 from understudy_harness.ledger import row_from, row_record
@@ -140,6 +142,8 @@ class Foreman:
         answer = await self._asked(json.dumps(self._task(work, cache, limits)))
         for key, record in answer["completions"].items():
             cache.put(key, completion_from(record))
+        if answer["index"] is not None:
+            cache.learn(answer["index"])
         outcome = Outcome(
             key=work.key,
             row=None if answer["row"] is None else replace(row_from(answer["row"]), replayed=answer["replayed"]),
@@ -180,6 +184,7 @@ class Foreman:
             "data": {name: self._data[name] for name in {work.arm.benchmark, work.arm.samples_of}},
             "budget": {name: cap for name, cap in vars(settings.row_budget).items() if cap is not None},
             "servers": dict(settings.servers),
+            "docs_wait_s": settings.docs_wait_s,
             "limits": {spec: limits[spec] for spec in work.arm.models.values()},
             "kept": cache.records(),
         }
@@ -232,7 +237,7 @@ class Station:
         threading.Thread(target=anyio.run, args=(self._serve,), daemon=True, name="understudy station").start()
         self._serving.wait()
         self._opening = threading.Lock()
-        self._cells: dict[str, tuple[Loaded, Doors]] = {}
+        self._cells: dict[str, tuple[Loaded, Doors, dict[str, Any] | None]] = {}
         self._gates: dict[str, Any] = {}
 
     async def _serve(self) -> None:
@@ -247,7 +252,7 @@ class Station:
             HarnessError: This worker cannot: other data, no key, an endpoint out of reach.
         """
         arm = _arm_from(asked["arm"])
-        loaded, doors = self._opened(asked, arm)
+        loaded, doors, index = self._opened(asked, arm)
         benchmark, sample = loaded.source(arm, _sample(loaded, asked["sample"]))
         work = Work(
             arm=arm, scaffold=read_scaffold(arm.scaffold), sample=sample, epoch=asked["epoch"], benchmark=benchmark
@@ -260,11 +265,12 @@ class Station:
             "events": outcome.events,
             "usd": outcome.usd,
             "replayed": cache.replayed,
+            "index": index,
             "completions": {key: completion_record(value) for key, value in cache.fresh.items()},
         }
 
-    def _opened(self, asked: Mapping[str, Any], arm: Arm) -> tuple[Loaded, Doors]:
-        """The samples and doors of an arm's models, opened once; rows that come meanwhile wait."""
+    def _opened(self, asked: Mapping[str, Any], arm: Arm) -> tuple[Loaded, Doors, dict[str, Any] | None]:
+        """The samples, doors and documentation index of an arm, opened once; rows that come meanwhile wait."""
         models = sorted(arm.models.values())
         name = json.dumps([asked["data"], asked["split"], asked["servers"], arm.scaffold, models], sort_keys=True)
         with self._opening:
@@ -272,9 +278,15 @@ class Station:
                 self._cells[name] = self._open(asked, arm)
             return self._cells[name]
 
-    def _open(self, asked: Mapping[str, Any], arm: Arm) -> tuple[Loaded, Doors]:
+    def _open(self, asked: Mapping[str, Any], arm: Arm) -> tuple[Loaded, Doors, dict[str, Any] | None]:
         cell = Cell(benchmark=arm.benchmark, arms=(arm,))
-        settings = Settings(out=Path(os.devnull), cells=(cell,), split=asked["split"], servers=asked["servers"])
+        settings = Settings(
+            out=Path(os.devnull),
+            cells=(cell,),
+            split=asked["split"],
+            servers=asked["servers"],
+            docs_wait_s=asked["docs_wait_s"],
+        )
         (loaded,) = load(settings)
         have = {arm.benchmark: loaded.dataset}
         have |= {name: dataset_hash(samples.values()) for name, (_, samples) in loaded.others.items()}
@@ -288,7 +300,14 @@ class Station:
             spec: Gated(model, self._gate(spec, model, asked["limits"].get(spec, 1)))
             for spec, model in doors.models.items()
         }
-        return loaded, replace(doors, models=gated)
+        indexes = self._portal.call(self._indexed, settings, loaded, doors)
+        return loaded, replace(doors, models=gated), indexes.get(arm.id)
+
+    async def _indexed(self, settings: Settings, loaded: Loaded, doors: Doors) -> dict[str, dict[str, Any]]:
+        """Wait for this worker's docs server; what it says goes to the worker's log."""
+        (arm,) = loaded.cell.arms
+        say = logging.getLogger(__name__).info
+        return await ready_indexes(settings, (loaded,), {arm.benchmark: doors}, say, arms={arm.id})
 
     async def _own(self, settings: Settings, cells: tuple[Loaded, ...], *, task_status: TaskStatus[Doors]) -> None:
         """Open the doors in a task of their own, which owns them until the process ends."""

@@ -103,7 +103,7 @@ async def _reach(stack: AsyncExitStack, wanted: Mapping[tuple[str, str], str]) -
 
 def _servers(loaded: Loaded, settings: Settings, folder: Path) -> dict[str, str]:
     wanted = {}
-    used = {name for arm in loaded.cell.arms for name in _used_by(arm.scaffold, settings.servers)}
+    used = {name for arm in loaded.cell.arms for name in used_by(arm.scaffold, settings.servers)}
     if any(isinstance(sample.problem.check, Tests) for sample in loaded.samples):
         used.add("testing")
     for name in sorted(used):
@@ -113,7 +113,7 @@ def _servers(loaded: Loaded, settings: Settings, folder: Path) -> dict[str, str]
     return wanted
 
 
-def _used_by(spelling: str, named: Iterable[str] = ()) -> set[str]:
+def used_by(spelling: str, named: Iterable[str] = ()) -> set[str]:
     """The servers that a scaffold calls: ours, and those `named` by the user."""
     names: set[str] = set()
     for held in inner_scaffolds(read_scaffold(spelling)):

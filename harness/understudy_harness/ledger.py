@@ -4,7 +4,8 @@ A run's folder holds `ledger.jsonl` (this), `transcripts.jsonl` (what was said, 
 `completions.jsonl` (the cache). The ledger's lines are of these kinds:
 
     header   what was run: arms, benchmarks, seed, versions. Rows name it by its hash.
-    facts    what a server said about a model: digest, window, sampling as used. Rows name them by hash.
+    facts    what a server said about a model: digest, window, sampling as used; or, with `server`, what a docs server
+             said about its index: digest, embedder, state of the vectors. Rows name them by hash.
     row      a graded answer. Never changed; a second row of the same key is set aside and said.
     error    an attempt without an answer. It is no wrong answer: the next run tries it again.
     resume   a later process took over, and how many calls were in flight when the earlier one ended.
@@ -142,7 +143,10 @@ class Ledger:
         self.usd = 0.0
         """Spent by earlier processes, their failed attempts included."""
         self.headers: list[dict[str, Any]] = []
+        self.indexes: dict[str, Mapping[str, Any]] = {}
+        """Arm id -> what was said of the documentation index by the last of its rows that has it."""
         self.damage: list[Damage] = []
+        self._about_servers: dict[str, Mapping[str, Any]] = {}
         self._known: set[str] = set()
         path = folder / LEDGER
         if path.exists():
@@ -160,7 +164,7 @@ class Ledger:
         return self._named("header", content)
 
     def facts(self, content: Mapping[str, Any]) -> str:
-        """Keep what a server said about a model, once per content; return its name."""
+        """Keep what a server said about a model or about itself, once per content; return its name."""
         return self._named("facts", content)
 
     def resumed(self, in_flight: int) -> None:
@@ -224,12 +228,17 @@ class Ledger:
             if kind == "row":
                 self.done.add(RowKey(record["arm"], record["sample"], record.get("epoch", 0)))
                 self.usd += sum(part.get("usd", 0.0) for part in record.get("spend", {}).values())
+                for name in record.get("facts", ()):
+                    if name in self._about_servers:
+                        self.indexes[record["arm"]] = self._about_servers[name]["facts"]
             elif kind == "error":
                 self.usd += record.get("usd", 0.0)
             elif kind in ("header", "facts"):
                 self._known.add(record["id"])
                 if kind == "header":
                     self.headers.append(record)
+                elif "server" in record:
+                    self._about_servers[record["id"]] = record
 
 
 def read_ledger(folder: Path) -> Iterator[Line | Damage]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult, Contrast
+from understudy_harness.indexes import wording_of
 from understudy_harness.journal import Damage
 from understudy_harness.wording import count, difference, p_value, percent, points
 
@@ -70,6 +71,25 @@ def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
         yield f"Rows come from {len(versions)} versions of the code: {', '.join(sorted(v[:12] for v in versions))}."
 
 
+def _indexes(arm: ArmResult) -> Iterator[str]:
+    """What an arm's documentation was searched in: more than one index, or one without vectors."""
+    found = [fact["facts"] for fact in arm.facts if "server" in fact]
+    if len(found) > 1:
+        yield (
+            f"{arm.label}: its rows were answered from {len(found)} states of the documentation's index: "
+            f"{', '.join(map(wording_of, found))}. They count as one arm, and are one treatment only if what was "
+            "asked about is the same in all."
+        )
+    for state in sorted({str(index.get("vectors")) for index in found} & set(_VECTORS)):
+        yield f"{arm.label}: {_VECTORS[state]}"
+
+
+_VECTORS = {
+    "failed": "the vectors of the documentation failed, so it was searched by words alone.",
+    "off": "the documentation was searched by words alone: vectors were off.",
+    "unknown": "the docs server told no digest of its index, so nothing shows which documentation was read.",
+}
+
 _DAMAGE = {
     "torn": "torn",
     "edited": "changed after it was written",
@@ -106,6 +126,7 @@ def _contrast(contrast: Contrast) -> Iterator[str]:
 
 
 def _arm(arm: ArmResult) -> Iterator[str]:
+    yield from _indexes(arm)
     if arm.errors:
         common, times = arm.errors.most_common(1)[0]
         failed = count(arm.errors.total(), "row")

@@ -59,6 +59,14 @@ class Progress:
     _live: Live | None = None
     _plain: bool = True
 
+    def say(self, sentence: str) -> None:
+        """Write a line of its own, above the table where one is shown."""
+        if self._live is not None:
+            self._live.console.print(escape(sentence))
+            return
+        self.stream.write(sentence + "\n")
+        self.stream.flush()
+
     def lane(self, key: str, title: str) -> None:
         """Add an arm."""
         self.lanes[key] = Lane(title=title)

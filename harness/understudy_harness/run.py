@@ -5,7 +5,7 @@ earlier process.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -13,9 +13,12 @@ from typing import Any
 import anyio
 
 from understudy_harness import provenance
+from understudy_harness.arms import Arm
 from understudy_harness.cache import CompletionStore, RowCache
+from understudy_harness.documentation import ready_indexes
 from understudy_harness.doors import Opened, open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, SettingsError, Stopped
+from understudy_harness.indexes import same_index, wording_of
 from understudy_harness.journal import Damage
 from understudy_harness.ledger import Ledger, Row, RowKey
 from understudy_harness.progress import REFRESH_S, Progress
@@ -69,6 +72,7 @@ class Recorder:
         failed_before = len(self.failed)
         if outcome.row is not None:
             row = _timed(outcome.row, cache)
+            self.note_index(work.arm, cache.facts.values())
             if cache.facts or cache.replayed:
                 facts = tuple(sorted(self.ledger.facts(content) for content in cache.facts.values()))
                 row = replace(row, facts=facts, replayed=row.replayed or cache.replayed)
@@ -87,6 +91,20 @@ class Recorder:
         lane.errors += len(self.failed) - failed_before
         if outcome.error is not None:
             self._count(work, outcome.error)
+
+    def note_index(self, arm: Arm, contents: Iterable[Mapping[str, Any]]) -> None:
+        """Say so when an arm's documentation is no longer the one that its earlier rows were answered from."""
+        for content in contents:
+            if "server" not in content:
+                continue
+            index, before = content["facts"], self.ledger.indexes.get(arm.id)
+            self.ledger.indexes[arm.id] = index
+            if before is not None and not same_index(before, index):
+                self.progress.say(
+                    f"{arm.label} on {arm.benchmark}: the documentation's index was {wording_of(before)} for earlier "
+                    f"rows and is {wording_of(index)} now. The ledger keeps which row had which, and the report says "
+                    "so; choose another --out for rows of one index only."
+                )
 
     def _count(self, work: Work, error: Mapping[str, Any]) -> None:
         self._failing[work.arm.id] = self._failing.get(work.arm.id, 0) + 1
@@ -173,8 +191,12 @@ async def _here(
 ) -> None:
     """Work the queues off in this process."""
     async with open_doors(settings, cells) as opened:
+        waiting = {work.arm.id: work.arm for queue in queues.values() for work in queue}
+        indexes = await ready_indexes(settings, cells, opened.doors, recorder.progress.say, arms=waiting)
+        for arm, index in indexes.items():
+            recorder.note_index(waiting[arm], [index])
         with recorder.progress.shown():
-            await Crew(queues, opened, settings, recorder).work()
+            await Crew(queues, opened, settings, recorder, indexes).work()
 
 
 def missing(settings: Settings, cells: tuple[Loaded, ...], recorder: Recorder) -> dict[Models, deque[Work]]:
@@ -196,8 +218,16 @@ def missing(settings: Settings, cells: tuple[Loaded, ...], recorder: Recorder) -
 class Crew:
     """The workers of a run: each queue of rows has as many as its models bear."""
 
-    def __init__(self, queues: Mapping[Models, deque[Work]], opened: Opened, settings: Settings, recorder: Recorder):
+    def __init__(
+        self,
+        queues: Mapping[Models, deque[Work]],
+        opened: Opened,
+        settings: Settings,
+        recorder: Recorder,
+        indexes: Mapping[str, dict[str, Any]],
+    ) -> None:
         self._queues, self._opened, self._settings, self._recorder = queues, opened, settings, recorder
+        self._indexes = indexes
         self._purse = Purse(
             most_usd=settings.most_usd, lease_usd=settings.row_budget.usd or 0.0, spent=recorder.ledger.usd
         )
@@ -241,6 +271,8 @@ class Crew:
         recorder = self._recorder
         recorder.progress.begun(work.arm.id)
         cache = recorder.store.of(work.key)
+        if work.arm.id in self._indexes:
+            cache.learn(self._indexes[work.arm.id])
         outcome = await run_row(work, self._opened.doors[work.arm.benchmark], cache)
         self._purse.settle(outcome.usd)
         recorder.keep(work, outcome, cache)

@@ -25,7 +25,7 @@ from understudy_harness.report.page import write_page
 from understudy_harness.report.terminal import show
 from understudy_harness.run import Finished, execute
 from understudy_harness.sample import Split
-from understudy_harness.settings import Cell, Settings, Shard
+from understudy_harness.settings import DOCS_WAIT_S, Cell, Settings, Shard
 from understudy_harness.sweep import read_sweep
 from understudy_harness.wording import count
 
@@ -57,6 +57,13 @@ def run_options(command: F) -> F:
             click.option("--row-tokens", type=click.IntRange(1), help="Most tokens that one row may use."),
             click.option("--row-seconds", type=click.FloatRange(0), help="Most seconds that one row may take."),
             click.option("--most-usd", type=click.FloatRange(0), help="Most US dollars of the whole run."),
+            click.option(
+                "--docs-wait",
+                type=click.FloatRange(0),
+                default=DOCS_WAIT_S,
+                show_default=True,
+                help="Most seconds that the first row waits for the docs server's index.",
+            ),
             click.option("--allow-truncated", is_flag=True, help="Report although prompts were cut."),
         )
     ):
@@ -262,7 +269,7 @@ def _limits(options: dict[str, Any]) -> dict[str, Any]:
     budget = Budget(usd=options["row_usd"], tokens=options["row_tokens"], seconds=options["row_seconds"])
     kept = {name: options[name] for name in ("limit", "seed", "concurrency", "most_usd")}
     kept["epochs"] = options["epochs"] or 1
-    return {**kept, "row_budget": budget}
+    return {**kept, "docs_wait_s": options["docs_wait"], "row_budget": budget}
 
 
 def _named_server(text: str) -> tuple[str, str]:

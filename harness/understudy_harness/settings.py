@@ -12,6 +12,9 @@ from understudy_harness.errors import SettingsError
 from understudy_harness.row import Work
 from understudy_harness.sample import Benchmark, Sample, Split, dataset_hash
 
+DOCS_WAIT_S = 600.0
+"""On 2026-11-22 the bundled model embedded 40 chunks a second on one core: enough for 24,000, ten large packages."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
@@ -62,6 +65,8 @@ class Settings:
     shard: Shard | None = None
     servers: Mapping[str, str] = field(default_factory=dict)
     """Name -> command line or URL, instead of our own."""
+    docs_wait_s: float = DOCS_WAIT_S
+    """How long the first row may wait for the docs server's index."""
     command: str = ""
     """How to run it again."""
 

@@ -36,4 +36,9 @@ def test_the_demo_measures_three_families_and_prints_the_path_of_its_page_last(
         if event["kind"] in ("call", "check")
     }
     assert {"thinking.sequentialthinking", "docs.query-docs"} <= tools
-    assert all(digest.startswith("sha256:") for fact in columns.facts.values() for digest in [fact["facts"]["digest"]])
+    models = [fact["facts"] for fact in columns.facts.values() if "model" in fact]
+    assert models
+    assert all(facts["digest"].startswith("sha256:") for facts in models)
+    (index,) = [fact for fact in columns.facts.values() if "server" in fact]
+    assert (index["server"], index["benchmark"]) == ("docs", "fixture-facts")
+    assert index["facts"]["vectors"] != "building"

@@ -25,6 +25,9 @@ def section(analysis: Analysis) -> Iterator[str]:
     facts = list(_facts(arms))
     if facts:
         yield _details("What the servers said about their models", _table(("model", "facts"), facts))
+    indexes = list(dict.fromkeys(index for arm in arms for index in _indexes(arm)))
+    if indexes:
+        yield _details("Documentation indexes", _table(("arm", "benchmark", *_INDEX), indexes))
     yield _details("Ledger", _table(("what", "value"), list(_ledger(analysis))))
     yield "</section>"
 
@@ -58,10 +61,22 @@ def _facts(arms: Sequence[ArmResult]) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for arm in arms:
         for entry in arm.facts:
+            if "server" in entry:
+                continue
             text = json.dumps(entry.get("facts", {}), sort_keys=True)
             if text not in seen:
                 seen.add(text)
                 yield str(entry.get("model", "")), text
+
+
+_INDEX = ("digest", "embedder", "vectors", "libraries")
+
+
+def _indexes(arm: ArmResult) -> Iterator[tuple[str, ...]]:
+    for entry in arm.facts:
+        if "server" in entry:
+            said = entry["facts"]
+            yield arm.label, str(entry.get("benchmark", "")), *(str(said.get(name, "")) for name in _INDEX)
 
 
 def _ledger(analysis: Analysis) -> Iterator[tuple[str, str]]:

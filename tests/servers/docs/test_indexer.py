@@ -1,6 +1,7 @@
 """The indexer: one per home, doing what servers ask for, then ending; and what a reply says while it is not done."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -297,3 +298,10 @@ async def test_a_chroma_server_that_is_down_is_replaced_by_an_exact_scan(
     assert vectors_of(found) == "ready"
     assert found.structured_content is not None
     assert found.structured_content["snippets"][0]["title"] == "One"
+
+
+def test_an_indexer_ends_when_its_folder_is_removed(store: Store) -> None:
+    indexer = Indexer(store, embedder="off")
+    store.close()
+    shutil.rmtree(store.home)
+    indexer.run(idle=3600.0)
