@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,3 +146,27 @@ def test_workers_in_threads_that_cannot_reach_an_endpoint_refuse_and_a_cluster_w
     assert "No Dask worker can run the rows" in unreachable.output
     assert "it cannot reach http://127.0.0.1" in " ".join(unreachable.output.split())
     assert "The Dask scheduler has no workers" in empty.output
+
+
+@pytest.mark.slow
+def test_each_worker_waits_for_its_own_docs_server_and_its_rows_name_that_index(tmp_path: Path, cluster: Any) -> None:
+    questions = tmp_path / "questions.jsonl"
+    rows = [
+        {"id": f"q{n}", "prompt": f"What is {n} + 2?", "number": str(n + 2), "libraries": ["adder"]} for n in range(6)
+    ]
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (tmp_path / "adder").mkdir()
+    (tmp_path / "adder" / "adding.md").write_text("# Adding\n\nCall add to add numbers.\n", "utf-8")
+    words = ["understudy", "serve", "docs", "--home", tmp_path / "home", "--root", tmp_path / "adder", "--in-process"]
+    docs = shlex.join([*map(str, words), "--add", str(tmp_path / "adder"), "--embedder", "off"])
+    with answering() as server:
+        done = gap("run", "--local", server.spec("small"), "--scaffold", "Docs()", "--benchmark", questions, "--split",
+                   "all", "--server", f"docs={docs}", "--out", tmp_path / "out", "--dask",
+                   cluster.scheduler_address)  # fmt: skip
+
+    assert done.exit_code == 0, done.output
+    columns = read_columns(tmp_path / "out")
+    (index,) = [fact for fact in columns.facts.values() if "server" in fact]
+    assert index["facts"]["vectors"] == "off"
+    kinds = [columns.arms[arm]["kind"] for arm, names in columns.facts_of.items() if index["id"] in names]
+    assert kinds == ["S"]
