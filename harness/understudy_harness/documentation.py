@@ -1,4 +1,4 @@
-"""See that a run's documentation is indexed before its first row, and keep which index its rows were answered from.
+"""See that documentation is indexed before the first row that reads it, and keep which index rows were answered from.
 
 A docs server indexes what it is asked about, answers by words at first, and by words and vectors as soon as those are
 ready. Rows that ran before and after would be two treatments under one name. So every library that the samples name is
@@ -31,6 +31,12 @@ STILL_INDEXING = "still being indexed"  # of a docs server's refusal that passes
 Say = Callable[[str], None]
 
 
+def readers(settings: Settings, cells: Sequence[Loaded]) -> set[str]:
+    """The ids of the arms whose scaffold calls the docs server."""
+    arms = (arm for loaded in cells for arm in loaded.cell.arms)
+    return {arm.id for arm in arms if SERVER in used_by(arm.scaffold, settings.servers)}
+
+
 async def ready_indexes(
     settings: Settings, cells: Sequence[Loaded], doors: Mapping[str, Doors], say: Say, *, arms: Collection[str]
 ) -> dict[str, dict[str, Any]]:
@@ -42,25 +48,28 @@ async def ready_indexes(
     """
     waits: dict[int, _Wait] = {}
     asking: list[tuple[str, str, _Wait]] = []
+    reading = readers(settings, cells)
     for loaded in cells:
         for arm in loaded.cell.arms:
-            if arm.id not in arms or SERVER not in used_by(arm.scaffold, settings.servers):
+            if arm.id not in reading:
                 continue
             server = doors[loaded.cell.benchmark].servers[SERVER]
             wait = waits.setdefault(id(server), _Wait(server, settings.docs_wait_s, say))
-            # All of the split, whatever the limit: a larger limit later must find the index that the first rows had.
+            # All of the split for all arms, whatever is missing: a later process must find the index of the first rows.
             source = loaded.benchmark if arm.samples_of == loaded.cell.benchmark else loaded.others[arm.samples_of][0]
             wait.want(sample.problem.libraries for sample in source.samples(settings.split))
             asking.append((arm.id, loaded.cell.benchmark, wait))
+    wanted = {id(wait) for arm, _, wait in asking if arm in arms}
     for wait in waits.values():
-        try:
-            await wait.until_ready()
-        except ServerError as error:
-            raise Missing(f"{error} The run has not begun.") from None
+        if id(wait) in wanted:
+            try:
+                await wait.until_ready()
+            except ServerError as error:
+                raise Missing(f"{error} No row that reads documentation was run.") from None
     return {
         arm: {"server": SERVER, "benchmark": benchmark, "facts": wait.facts}
         for arm, benchmark, wait in asking
-        if wait.facts
+        if arm in arms
     }
 
 
@@ -143,8 +152,8 @@ class _Wait:
         return (
             f"After {duration(self.seconds)} the docs server is still indexing {left} of "
             f"{_libraries(len(self.wanted))} or building their vectors. Rows before and after that would not be "
-            "comparable, so none was run. Run the same command again with a larger --docs-wait, or search by words "
-            "alone: --server 'docs=understudy serve docs --embedder off'."
+            "comparable, so none that reads them was run. Run the same command again with a larger --docs-wait, or "
+            "search by words alone: --server 'docs=understudy serve docs --embedder off'."
         )
 
     def _say_state(self) -> None:

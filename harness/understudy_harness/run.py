@@ -15,7 +15,7 @@ import anyio
 from understudy_harness import provenance
 from understudy_harness.arms import Arm
 from understudy_harness.cache import CompletionStore, RowCache
-from understudy_harness.documentation import ready_indexes
+from understudy_harness.documentation import readers, ready_indexes
 from understudy_harness.doors import Opened, open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, SettingsError, Stopped
 from understudy_harness.indexes import same_index, wording_of
@@ -191,12 +191,8 @@ async def _here(
 ) -> None:
     """Work the queues off in this process."""
     async with open_doors(settings, cells) as opened:
-        waiting = {work.arm.id: work.arm for queue in queues.values() for work in queue}
-        indexes = await ready_indexes(settings, cells, opened.doors, recorder.progress.say, arms=waiting)
-        for arm, index in indexes.items():
-            recorder.note_index(waiting[arm], [index])
         with recorder.progress.shown():
-            await Crew(queues, opened, settings, recorder, indexes).work()
+            await Crew(queues, opened, settings, recorder, cells).work()
 
 
 def missing(settings: Settings, cells: tuple[Loaded, ...], recorder: Recorder) -> dict[Models, deque[Work]]:
@@ -224,10 +220,14 @@ class Crew:
         opened: Opened,
         settings: Settings,
         recorder: Recorder,
-        indexes: Mapping[str, dict[str, Any]],
+        cells: tuple[Loaded, ...],
     ) -> None:
         self._queues, self._opened, self._settings, self._recorder = queues, opened, settings, recorder
-        self._indexes = indexes
+        self._cells, self._readers = cells, readers(settings, cells)
+        self._waiting = {work.arm.id: work.arm for queue in queues.values() for work in queue}
+        self._indexes: dict[str, dict[str, Any]] = {}
+        self._indexed = anyio.Event()
+        self._no_index: HarnessError | None = None
         self._purse = Purse(
             most_usd=settings.most_usd, lease_usd=settings.row_budget.usd or 0.0, spent=recorder.ledger.usd
         )
@@ -242,6 +242,7 @@ class Crew:
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._upkeep)
             async with anyio.create_task_group() as workers:
+                workers.start_soon(self._index)
                 for specs, queue in self._queues.items():
                     models = [self._opened.models[spec] for spec in specs]
                     for _ in range(min(len(queue), rows_in_flight(models, self._settings.concurrency))):
@@ -267,8 +268,26 @@ class Crew:
             self._fatal.append(error)
             scope.cancel()
 
+    async def _index(self) -> None:
+        """Wait for the docs servers beside the rows that need none."""
+        waiting = self._waiting
+        say = self._recorder.progress.say
+        try:
+            self._indexes = await ready_indexes(
+                self._settings, self._cells, self._opened.doors, say, arms=waiting.keys() & self._readers
+            )
+        except HarnessError as error:
+            self._no_index = error
+        for arm, index in self._indexes.items():
+            self._recorder.note_index(waiting[arm], [index])
+        self._indexed.set()
+
     async def _one(self, work: Work) -> None:
         recorder = self._recorder
+        if work.arm.id in self._readers:
+            await self._indexed.wait()
+            if self._no_index is not None:
+                raise self._no_index
         recorder.progress.begun(work.arm.id)
         cache = recorder.store.of(work.key)
         if work.arm.id in self._indexes:

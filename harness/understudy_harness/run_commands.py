@@ -62,7 +62,7 @@ def run_options(command: F) -> F:
                 type=click.FloatRange(0),
                 default=DOCS_WAIT_S,
                 show_default=True,
-                help="Most seconds that the first row waits for the docs server's index.",
+                help="Most seconds that rows wait for the docs server's index.",
             ),
             click.option("--allow-truncated", is_flag=True, help="Report although prompts were cut."),
         )

@@ -66,7 +66,7 @@ class Settings:
     servers: Mapping[str, str] = field(default_factory=dict)
     """Name -> command line or URL, instead of our own."""
     docs_wait_s: float = DOCS_WAIT_S
-    """How long the first row may wait for the docs server's index."""
+    """How long rows that read documentation wait for the docs server's index."""
     command: str = ""
     """How to run it again."""
 
