@@ -76,7 +76,7 @@ async def harness(folder: Path) -> float:
         recorder = run.Recorder(ledger, store, ledger.header({"arms": []}), progress)
         queues = run.missing(asked, cells, recorder)
         began = time.process_time()
-        await run.Crew(queues, opened, asked, recorder).work()
+        await run.Crew(queues, opened, asked, recorder, cells).work()
         seconds = time.process_time() - began
         assert recorder.fresh == ROWS
     return ROWS / seconds
