@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -213,4 +213,6 @@ def _ended(process: "subprocess.Popen[str]", first: str) -> tuple[int, str]:
         os.killpg(process.pid, signal.SIGKILL)
         rest, _ = process.communicate()
         return 124, first + rest
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # what it left in the background, where no interrupt arrives
     return process.returncode, first + rest
