@@ -59,12 +59,7 @@ def scripted_endpoint(script: Script) -> Generator[tuple[str, list[dict[str, Any
     """
     requests: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.reply(
-                json.dumps({"object": "list", "data": [{"id": "scripted", "object": "model"}]}), "application/json"
-            )
-
+    class Handler(Scripted):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             requests.append(asked)
@@ -85,21 +80,36 @@ def scripted_endpoint(script: Script) -> Generator[tuple[str, list[dict[str, Any
             text = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
             return self.reply(text, "text/event-stream")
 
-        def reply(self, text: str, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
+    with served(Handler) as address:
+        yield address, requests
 
-        def log_message(self, *args: Any) -> None:
-            """Stay silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+class Scripted(BaseHTTPRequestHandler):
+    """What the endpoints of scripted models have in common, whichever kind they are of."""
+
+    def do_GET(self) -> None:
+        models = {"object": "list", "data": [{"id": "scripted", "object": "model"}]}
+        self.reply(json.dumps(models), "application/json")
+
+    def reply(self, text: str, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *args: Any) -> None:
+        """Stay silent."""
+
+
+@contextmanager
+def served(handler: type[Scripted]) -> Generator[str]:
+    """The URL of an endpoint on a free port of this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", requests
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     finally:
         server.shutdown()
         server.server_close()

@@ -1,11 +1,11 @@
 """A scripted model behind an endpoint of the responses kind, which is the only one that Codex speaks."""
 
 import json
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.clients.installed import Scripted, served
 
 
 @contextmanager
@@ -13,10 +13,7 @@ def responses_endpoint(tool: str, arguments: Mapping[str, Any]) -> Generator[tup
     """The URL of a model that calls `tool` once where it is offered and repeats what it said, and its requests."""
     requests: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.reply(json.dumps({"object": "list", "data": [{"id": "scripted", "object": "model"}]}))
-
+    class Handler(Scripted):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             requests.append(asked)
@@ -27,27 +24,12 @@ def responses_endpoint(tool: str, arguments: Mapping[str, Any]) -> Generator[tup
                 {"type": "response.output_item.done", "output_index": 0, "item": item},
                 {"type": "response.completed", "response": {"id": "r1", "output": [item], "usage": usage}},
             ]
-            self.reply("".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events), "event-stream")
+            self.reply(
+                "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events), "text/event-stream"
+            )
 
-        def reply(self, text: str, kind: str = "") -> None:
-            self.send_response(200)
-            self.send_header("content-type", f"text/{kind}" if kind else "application/json")
-            self.send_header("content-length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *args: Any) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", requests
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(Handler) as address:
+        yield address, requests
 
 
 def _item(asked: dict[str, Any], tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
