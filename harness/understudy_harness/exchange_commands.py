@@ -13,7 +13,9 @@ from rich.table import Table
 from understudy_harness.benchmarks import KNOWN, open_benchmark
 from understudy_harness.benchmarks.fetching import FETCHABLE, fetch
 from understudy_harness.errors import SettingsError
-from understudy_harness.imports import Names, Source, parse_source, read_source, write_arms
+from understudy_harness.imported_arms import write_arms
+from understudy_harness.imports import Names, Source, parse_source, read_source
+from understudy_harness.marks import parse_words
 from understudy_harness.saving import save
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -24,20 +26,25 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--benchmark", required=True, help="Name that the report gives it; arms of one name are paired by item.")
 @click.option(
     "--arm", "arms", multiple=True, required=True, metavar="KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE]",
-    help="KIND is L, S, C, CS or control; PATH is .csv, .tsv, .json, .jsonl, .eval or a folder. Repeatable.",
+    help="KIND is L, S, C, CS or control; PATH is .csv, .tsv, .json, .jsonl, .eval or a folder. COLUMN is the score's; "
+    "A==B is right where two columns agree. Only lines that meet NAME=VALUE (and more: &NAME=VALUE). Repeatable.",
 )  # fmt: skip
 @click.option("--total", "totals", multiple=True, metavar="LABEL=TOTAL", help="Published total: 85.7%, 0.857, 437/500.")
 @click.option("--oracle", "oracles", multiple=True, metavar="LABEL", help="Chosen with the hidden grade: a bound.")
 @click.option("--id", "identifier", help="Column of the item; a.b reaches into an object. [default: a usual name]")
+@click.option("--by-order", is_flag=True, help="Items have no id: the first line of each file is item 1.")
+@click.option("--at", metavar="PART", help="Part of a JSON file that has an entry per item, such as results.0.items.")
 @click.option("--items", type=click.Path(dir_okay=False, path_type=Path), help="File with the ids of all items.")
 @click.option("--cluster", help="Column of what items share.")
 @click.option("--epoch", help="Column of the repetition.")
+@click.option("--repeats", is_flag=True, help="Lines of one item, or entries of a list, are repetitions in order.")
 @click.option("--category", help="Column of the category.")
 @click.option("--usd", help="Column of the cost in US dollars.")
 @click.option("--seconds", help="Column of the time in seconds.")
 @click.option("--input-tokens", help="Column of the tokens read.")
 @click.option("--output-tokens", help="Column of the tokens written.")
 @click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Scores are divided by this.")
+@click.option("--word", "words", multiple=True, metavar="TEXT=SCORE", help="timeout=0, error=missing. Repeatable.")
 def import_outcomes(
     out: Path,
     benchmark: str,
@@ -47,13 +54,26 @@ def import_outcomes(
     identifier: str | None,
     items: Path | None,
     scale: float,
+    by_order: bool,
+    repeats: bool,
+    at: str | None,
+    words: Sequence[str],
     **columns: str | None,
 ) -> None:
     """Read published outcomes per item as arms; then `understudy gap report FOLDER` compares them.
 
     Missing items are missing. A published total must be what the items add up to.
     """
-    names = Names(id=identifier, items=items, scale=scale, **columns)
+    names = Names(
+        id=identifier,
+        items=items,
+        scale=scale,
+        by_order=by_order,
+        repeats=repeats,
+        at=at,
+        words=parse_words(words),
+        **columns,
+    )
     sources = _labelled([parse_source(text) for text in arms], totals, oracles)
     imported = [read_source(source, names) for source in sources]
     for arm in imported:
@@ -61,7 +81,7 @@ def import_outcomes(
         said = f"{arm.source.label}: {len(arm.present)} outcomes, mean {arm.mean:.2%}"
         said += f", {missing} missing" if missing else ""
         click.echo(f"{said}, equal to the published {arm.source.total}." if _agrees(arm.source) else f"{said}.")
-        for note in arm.notes:
+        for note in ([f"read: {arm.read}"] if arm.read else []) + arm.notes:
             click.echo(f"  {note}")
     written = write_arms(out, benchmark, imported, command=shlex.join(["understudy", *sys.argv[1:]]))
     click.echo(f"{written} rows written. Now: understudy gap report {out}")

@@ -4,9 +4,9 @@ What is not there is missing and never wrong. Where a published total is given, 
 that was made with the hidden grade is labelled as an oracle bound. Cost is unpriced unless a column says it.
 """
 
-import os
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -15,19 +15,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from understudy_harness.arms import Kind
-from understudy_harness.benchmarks.data import file_hash, read_text
+from understudy_harness.benchmarks.data import read_text
 from understudy_harness.errors import HarnessError, SettingsError
-from understudy_harness.journal import Damage, secrets_of
-from understudy_harness.ledger import LEDGER, Ledger, Row, Spend, read_ledger, short_hash
-from understudy_harness.published import AIDER, IDS, SCORES, Table, column_of, look_up, read_table
+from understudy_harness.marks import MISSING, score_of
+from understudy_harness.published import IDS, SCORES, column_of, look_up, read_table
+from understudy_harness.shapes import Table
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_MISSING = frozenset(("", "na", "n/a", "nan", "none", "null", "-", "?"))
-_WORDS = {
-    **dict.fromkeys(("true", "yes", "pass", "passed", "right", "correct", "c", "resolved", "success"), 1.0),
-    **dict.fromkeys(("false", "no", "fail", "failed", "wrong", "incorrect", "i", "unresolved", "failure"), 0.0),
-}
-_ARM = re.compile(r"(?P<name>[^=]+)=(?P<path>[^#?]+)(?:#(?P<column>[^?]+))?(?:\?(?P<where>[^=]+)=(?P<value>.*))?")
+_ARM = re.compile(r"(?P<name>[^=]+)=(?P<path>[^#?]+)(?:#(?P<column>.+?))?(?:\?(?P<where>[^=?]+=.*))?", re.DOTALL)
+_NEXT_CONDITION = re.compile(r"&(?=[^=&]+=)")
+_OWN_TOTALS = frozenset(("total", "totals", "average", "avg", "mean", "overall", "sum"))
 
 
 class TotalsDiffer(HarnessError):
@@ -38,15 +35,15 @@ class TotalsDiffer(HarnessError):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the outcomes of one arm are: `KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE]`."""
+    """Where the outcomes of one arm are: `KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE[&NAME=VALUE]]`."""
 
     kind: Kind
     label: str
     path: Path
     column: str | None = None
-    """The score's column; for an Inspect log the scorer."""
-    where: tuple[str, str] | None = None
-    """Only lines whose column has this value."""
+    """The score's column, or `A==B`: 1 where these two columns say the same; for an Inspect log the scorer."""
+    where: tuple[tuple[str, str], ...] = ()
+    """Only lines whose columns have these values."""
     total: str | None = None
     """The published total, as printed: "85.7%", "0.857" or "437/500"."""
     oracle: bool = False
@@ -70,6 +67,14 @@ class Names:
     """A score is divided by this: 100 for percent, 50 for passes of 50 runs."""
     items: Path | None = None
     """A file with the ids of all items, where outcomes do not name them all."""
+    at: str | None = None
+    """The part of one JSON value that holds the entries: `results.0.items`."""
+    by_order: bool = False
+    """Items have no id: the first line of each arm is item 1."""
+    repeats: bool = False
+    """An item that stands several times, or whose score is a list, is repeated in that order."""
+    words: Mapping[str, float | None] = field(default_factory=dict)
+    """What words in the score's column mean; None is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +100,10 @@ class Imported:
 
     source: Source
     outcomes: list[Outcome]
+    names: Names = field(default_factory=Names)
     notes: list[str] = field(default_factory=list)
+    read: str = ""
+    """Which columns were read."""
 
     @property
     def present(self) -> list[Outcome]:
@@ -110,7 +118,7 @@ class Imported:
 
 
 def parse_source(text: str) -> Source:
-    """Read `KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE]`.
+    """Read `KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE[&NAME=VALUE]]`.
 
     Raises:
         SettingsError: It is not of that form.
@@ -119,9 +127,12 @@ def parse_source(text: str) -> Source:
     kind, _, label = match["name"].partition(":") if match else ("", "", "")
     if match is None or kind not in KINDS:
         raise SettingsError(
-            f"--arm {text!r} is not KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE] with KIND one of {', '.join(KINDS)}."
+            f"--arm {text!r} is not KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE] with KIND one of {', '.join(KINDS)}, such "
+            "as L:small=outcomes.csv#passed."
         )
-    where = (match["where"], match["value"]) if match["where"] else None
+    conditions = _NEXT_CONDITION.split(match["where"]) if match["where"] else []
+    pairs = (condition.partition("=") for condition in conditions)
+    where = tuple((name, value) for name, _, value in pairs)
     chosen: Kind = next(one for one in KINDS if one == kind)
     return Source(kind=chosen, label=label or kind, path=Path(match["path"]), column=match["column"], where=where)
 
@@ -134,76 +145,144 @@ def read_source(source: Source, names: Names) -> Imported:
         BenchmarkError: The file cannot be read.
         TotalsDiffer: The items do not add up to the published total.
     """
-    table = Table(rows=())
-    if source.path.suffix == ".eval":
+    if names.by_order and names.id is not None:
+        raise SettingsError("--id and --by-order are two ways to name items. Leave one of them out.")
+    if names.repeats and names.epoch is not None:
+        raise SettingsError("--epoch and --repeats are two ways to tell repetitions apart. Leave one of them out.")
+    table = Table(rows=(), shape="Inspect") if source.path.suffix == ".eval" else read_table(source.path, names.at)
+    if table.shape == "Inspect":
         # Inspect is an extra of 300 MB; only its own logs need it.
         from understudy_harness.inspect import read_outcomes  # noqa: PLC0415
 
-        outcomes = list(read_outcomes(source.path, source.column))
+        outcomes = list(read_outcomes(source.path, source.column, names.scale))
+        imported = Imported(source=source, outcomes=outcomes, names=names)
     else:
-        table = read_table(source.path)
-        outcomes = list(_read_table(source, table, names))
+        imported = _read_rows(source, table, names)
+        outcomes = imported.outcomes
     if not outcomes and table.others is None:
         raise SettingsError(f"{source.path} holds no outcome for the arm {source.label!r}. Check column and condition.")
-    _each_once(source, outcomes)
+    _each_once(source, outcomes, names)
     _complete(source, table, outcomes, names)
-    imported = Imported(source=source, outcomes=outcomes)
-    total = source.total or (table.total if source.where is None else None)
+    total = source.total or (table.total if not source.where else None)
     if total is not None:
         _check_total(imported, total)
     return imported
 
 
-def write_arms(folder: Path, benchmark: str, arms: Sequence[Imported], *, command: str) -> int:
-    """Write imported arms into a run's folder, new or existing, and return the number of rows.
-
-    Raises:
-        LedgerError: The folder cannot be written.
-    """
-    header = _header(folder, benchmark, arms, command)
-    written = 0
-    with Ledger(folder, secrets=secrets_of(os.environ)) as ledger:
-        name = ledger.header(header)
-        for arm, described in zip(arms, header["arms"], strict=True):
-            for outcome in arm.present:
-                row = _row(described, benchmark, outcome)
-                if row.key not in ledger.done:
-                    ledger.write(row, name)
-                    written += 1
-    return written
-
-
-def _read_table(source: Source, table: Table, names: Names) -> Iterator[Outcome]:
-    rows = iter(table.rows)
+def _read_rows(source: Source, table: Table, names: Names) -> Imported:
+    rows = _chosen(source, table)
     first = next(rows, None)
+    imported = Imported(source=source, outcomes=[], names=names)
     if first is None:
-        return
-    names = _named(source, table, first[1], names)
-    for line, fields in chain((first,), rows):
-        if source.where is not None and str(_field(source, line, fields, source.where[0])) != source.where[1]:
-            continue
+        return imported
+    named = _named(source, table, *first, names)
+    epochs: list[Any] = []
+    for position, (line, fields) in enumerate(chain((first,), rows), start=1):
         place = f"{source.path}:{line}"
-        epoch = _number(fields, names.epoch, place)
-        yield Outcome(
-            sample=_identity(_field(source, line, fields, str(names.id)), place),
-            score=_score(_field(source, line, fields, str(names.score)), names.scale, place),
-            epoch=int(epoch) if epoch is not None else 0,
-            cluster=str(_field(source, line, fields, names.cluster)) if names.cluster else "",
-            category=str(_field(source, line, fields, names.category)) if names.category else "",
-            usd=_number(fields, names.usd, place),
-            seconds=_number(fields, names.seconds, place) or 0.0,
-            input_tokens=int(_number(fields, names.input_tokens, place) or 0),
-            output_tokens=int(_number(fields, names.output_tokens, place) or 0),
+        outcome = Outcome(
+            sample=str(position) if named.by_order else _identity(source, line, fields, str(named.id)),
+            score=None,
+            cluster=str(_field(source, line, fields, named.cluster)) if named.cluster else "",
+            category=str(_field(source, line, fields, named.category)) if named.category else "",
+            usd=_number(fields, named.usd, place),
+            seconds=_number(fields, named.seconds, place) or 0.0,
+            input_tokens=int(_number(fields, named.input_tokens, place) or 0),
+            output_tokens=int(_number(fields, named.output_tokens, place) or 0),
+        )
+        told = _repetition(source, line, fields, named.epoch)
+        for score in _scores(source, line, fields, named):
+            imported.outcomes.append(replace(outcome, score=score))
+            epochs.append(told)
+    _number_epochs(imported.outcomes, epochs, named)
+    _refuse_own_total(source, imported.outcomes)
+    how = "in their order" if named.by_order else f"by {named.id}"
+    imported.read = f"items {how}, scores from {named.score}"
+    return imported
+
+
+def _chosen(source: Source, table: Table) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The lines that meet every condition; in files of several kinds of lines, a line without the column does not."""
+    wanted, seen, last = dict(source.where), set[str](), None
+    for line, fields in table.rows:
+        last = line, fields
+        found = {name: value for name in wanted for value in _held(fields, name)}
+        seen.update(found)
+        if all(name in found and value in _spellings(found[name]) for name, value in wanted.items()):
+            yield line, fields
+    if last is not None and (strange := wanted.keys() - seen):
+        _field(source, *last, min(strange))
+
+
+def _held(fields: Mapping[str, Any], name: str) -> Iterator[Any]:
+    try:
+        yield look_up(fields, name)
+    except KeyError:
+        return
+
+
+def _spellings(value: Any) -> tuple[str, ...]:
+    """How a value may be written in a condition: as text, as JSON, and a whole number without its point."""
+    whole = isinstance(value, float) and value.is_integer()
+    return (str(value), json.dumps(value), *((str(int(value)),) if whole else ()))
+
+
+def _scores(source: Source, line: int, fields: Mapping[str, Any], names: Names) -> Iterator[float | None]:
+    place, column = f"{source.path}:{line}", str(names.score)
+    left, equal, right = column.partition("==")
+    if equal and column not in fields:
+        one, other = (_field(source, line, fields, name) for name in (left, right))
+        gone = any(value is None or str(value).strip().lower() in MISSING for value in (one, other))
+        yield None if gone else float(str(one).strip() == str(other).strip())
+        return
+    value = _field(source, line, fields, column)
+    for each in value if names.repeats and isinstance(value, list) else (value,):
+        yield score_of(each, scale=names.scale, words=names.words, place=place)
+
+
+def _repetition(source: Source, line: int, fields: Mapping[str, Any], name: str | None) -> Any:
+    if name is None:
+        return 0
+    value = _field(source, line, fields, name)
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isdecimal() and text.isascii() else text
+    return value
+
+
+def _number_epochs(outcomes: list[Outcome], told: list[Any], names: Names) -> None:
+    """Number repetitions from 0: as they are counted, in the order of their numbers, or as they come."""
+    if names.repeats:
+        counted: dict[str, int] = {}
+        for place, outcome in enumerate(outcomes):
+            outcomes[place] = replace(outcome, epoch=counted.setdefault(outcome.sample, 0))
+            counted[outcome.sample] += 1
+        return
+    known = list(dict.fromkeys(told))
+    if all(isinstance(one, int | float) for one in known):
+        known.sort()
+    numbers = {one: number for number, one in enumerate(known)}
+    for place, one in enumerate(told):
+        if numbers[one]:
+            outcomes[place] = replace(outcomes[place], epoch=numbers[one])
+
+
+def _refuse_own_total(source: Source, outcomes: list[Outcome]) -> None:
+    if len(outcomes) > 1 and outcomes[-1].sample.lower() in _OWN_TOTALS:
+        raise SettingsError(
+            f"{source.path}: the last line is called {outcomes[-1].sample!r}, which looks like the table's own total "
+            "and would count as an item. Remove it, and give the total with --total."
         )
 
 
-def _named(source: Source, table: Table, fields: Mapping[str, Any], names: Names) -> Names:
+def _named(source: Source, table: Table, line: int, fields: Mapping[str, Any], names: Names) -> Names:
     """Settle which columns are read: those that were named, else those that the shape is known by."""
     try:
-        identifier = column_of(table, fields, names.id, IDS, "item")
+        identifier = None if names.by_order else column_of(table, fields, names.id, IDS, "item")
         score = column_of(table, fields, source.column, SCORES, "score")
     except SettingsError as error:
         raise SettingsError(f"{source.path}: {error}") from None
+    for name in filter(None, (names.usd, names.seconds, names.input_tokens, names.output_tokens)):
+        _field(source, line, fields, name)
     also = {name: column for name, column in table.also.items() if column in fields}
     return replace(
         names,
@@ -242,7 +321,7 @@ def _items(path: Path) -> dict[str, None]:
     table = read_table(path)
     every: dict[str, None] = {}
     for line, fields in table.rows:
-        every[_identity(fields.get(column_of(table, fields, None, IDS, "item")), f"{path}:{line}")] = None
+        every[_as_id(fields.get(column_of(table, fields, None, IDS, "item")), f"{path}:{line}")] = None
     return every
 
 
@@ -254,55 +333,66 @@ def _field(source: Source, line: int, fields: Mapping[str, Any], name: str) -> A
         raise SettingsError(f"{source.path}:{line}: there is no column {name!r} (there are: {known}).") from None
 
 
-def _identity(value: Any, place: str) -> str:
-    """An id as text: 7 and "7" are the same item."""
+def _identity(source: Source, line: int, fields: Mapping[str, Any], name: str) -> str:
+    """An id as text: 7 and "7" are the same item. Several columns, `a,b`, make one id."""
+    columns = name.split(",") if "," in name and name not in fields else [name]
+    place = f"{source.path}:{line}"
+    return "/".join(_as_id(_field(source, line, fields, column.strip()), place) for column in columns)
+
+
+def _as_id(value: Any, place: str) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise SettingsError(
-            f"{place}: the item's id is {value!r}, neither a text nor a whole number. Name it with --id."
+            f"{place}: the item's id is {value!r}, neither a text nor a whole number. Name it with --id, or, where "
+            "the items have none, add --by-order."
         )
     return str(value).strip()
 
 
-def _score(value: Any, scale: float, place: str) -> float | None:
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
-        return None
-    if isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str) and value.strip().lower() in _WORDS:
-        return _WORDS[value.strip().lower()]
-    if isinstance(value, str) and value.strip().endswith("%"):
-        value, scale = value.strip()[:-1], 100.0
-    try:
-        score = float(value) / scale
-    except (TypeError, ValueError):
-        raise SettingsError(f"{place}: the score {value!r} is neither a number nor a word like 'passed'.") from None
-    if not isfinite(score):
-        return None
-    if not 0 <= score <= 1:
-        raise SettingsError(f"{place}: the score {value!r} is outside 0 to 1. Give --scale, such as 100 for percent.")
-    return score
-
-
 def _number(fields: Mapping[str, Any], name: str | None, place: str) -> float | None:
-    if name is None or fields.get(name) is None or str(fields[name]).strip().lower() in _MISSING:
+    """A cost, a time or a count of tokens; None where the line has none."""
+    value = next(_held(fields, name), None) if name is not None else None
+    if value is None or str(value).strip().lower() in MISSING:
         return None
     try:
-        return float(fields[name])
-    except (TypeError, ValueError):
-        raise SettingsError(f"{place}: {name} is {fields[name]!r}, which is no number.") from None
+        number = float(str(value).strip().removeprefix("$"))
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number) or number < 0:
+        raise SettingsError(f"{place}: {name} is {value!r}, and no number from 0. Name another column, or repair it.")
+    return number
 
 
-def _each_once(source: Source, outcomes: Iterable[Outcome]) -> None:
+def _each_once(source: Source, outcomes: Iterable[Outcome], names: Names) -> None:
     seen: set[tuple[str, int]] = set()
     for outcome in outcomes:
         if (outcome.sample, outcome.epoch) in seen:
             raise SettingsError(
-                f"{source.path}: item {outcome.sample!r} stands twice for the arm {source.label!r}. Name the column of "
-                "the repetition with --epoch, or choose lines with ?NAME=VALUE."
+                f"{source.path}: item {outcome.sample!r} stands twice for the arm {source.label!r}"
+                f"{_what_differs(source, names, outcome.sample)}. Choose lines with ?NAME=VALUE, name the column of "
+                "the repetition with --epoch, or count repetitions in their order with --repeats."
             )
         seen.add((outcome.sample, outcome.epoch))
+
+
+def _what_differs(source: Source, names: Names, sample: str) -> str:
+    """What tells the lines of one item apart: the short columns that differ between the first two of them."""
+    if source.path.suffix == ".eval" or names.by_order:
+        return ""
+    table = read_table(source.path, names.at)
+    twins: list[Mapping[str, Any]] = []
+    for line, fields in _chosen(source, table):
+        name = str(_named(source, table, line, fields, names).id)
+        if _identity(source, line, fields, name) == sample:
+            twins.append(fields)
+    if len(twins) < 2:
+        return ""
+    one, other = twins[:2]
+    plain = [name for name, value in one.items() if isinstance(value, str | int | float) and len(str(value)) <= 40]
+    found = [f"{name} ({one[name]}, {other[name]})" for name in plain if name in other and one[name] != other[name]]
+    return f"; the two differ in {', '.join(found[:5])}" if found else "; the two say the same"
 
 
 def _check_total(imported: Imported, total: str) -> None:
@@ -342,101 +432,3 @@ def total_range(total: str) -> tuple[float, float]:
     half = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0) / 2
     unit = Decimal(100) if text.endswith("%") else Decimal(1)
     return float((value - half) / unit) - 1e-9, float((value + half) / unit) + 1e-9
-
-
-def _header(folder: Path, benchmark: str, arms: Sequence[Imported], command: str) -> dict[str, Any]:
-    samples = {outcome.sample: outcome.cluster or outcome.sample for arm in arms for outcome in arm.outcomes}
-    about = _known_benchmark(folder, benchmark) or {
-        "name": benchmark,
-        "dataset": short_hash(sorted(samples.items())),
-        "samples": len(samples),
-        "clusters": len(set(samples.values())),
-        "statement": {
-            "check": "not known: imported outcomes",
-            "grade": "as published",
-            "cluster": "the column that was named"
-            if any(a.cluster for arm in arms for a in arm.outcomes)
-            else "the item",
-            "reply": "as published",
-            "source": ", ".join(sorted({arm.source.path.name for arm in arms})),
-        },
-    }
-    return {
-        "arms": [_described(arm, benchmark) for arm in arms],
-        "benchmarks": [about],
-        "epochs": 1 + max((outcome.epoch for arm in arms for outcome in arm.outcomes), default=0),
-        "command": command,
-    }
-
-
-def _known_benchmark(folder: Path, name: str) -> dict[str, Any] | None:
-    """What an existing run says about the benchmark; imported arms join it and change none of it."""
-    if not (folder / LEDGER).is_file():
-        return None
-    for line in read_ledger(folder):
-        if isinstance(line, Damage) or line.record.get("kind") != "header":
-            continue
-        for benchmark in line.record.get("benchmarks", ()):
-            if benchmark["name"] == name:
-                return dict(benchmark)
-    return None
-
-
-def _described(arm: Imported, benchmark: str) -> dict[str, Any]:
-    source = arm.source
-    digest = _digest(source.path)
-    model = next((outcome.model for outcome in arm.outcomes if outcome.model), "") or source.column or source.path.stem
-    identity = [source.kind, source.label, benchmark, digest, source.column, source.where]
-    return {
-        "id": short_hash(identity),
-        "kind": source.kind,
-        "label": source.label,
-        "scaffold": "",
-        "models": {"cloud" if source.kind in ("C", "CS") else "local": model},
-        "benchmark": benchmark,
-        "samples_of": benchmark,
-        "imported": {
-            "file": source.path.name,
-            "sha256": digest,
-            "column": source.column,
-            "where": list(source.where) if source.where else None,
-            "total": source.total,
-            "missing": len(arm.outcomes) - len(arm.present),
-            "notes": arm.notes,
-        },
-        "oracle_bound": source.oracle,
-    }
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of a file, or of all of Aider's results in a folder."""
-    if not path.is_dir():
-        return file_hash(path)
-    return short_hash(sorted((file.relative_to(path).as_posix(), file_hash(file)) for file in path.rglob(AIDER)))
-
-
-def _row(described: Mapping[str, Any], benchmark: str, outcome: Outcome) -> Row:
-    ((role, model),) = described["models"].items()
-    score = outcome.score
-    assert score is not None
-    spend = Spend(
-        model=model,
-        calls=1,
-        input_tokens=outcome.input_tokens,
-        output_tokens=outcome.output_tokens,
-        usd=outcome.usd or 0.0,
-        unpriced_calls=int(outcome.usd is None),
-        seconds=outcome.seconds,
-    )
-    return Row(
-        arm=described["id"],
-        benchmark=benchmark,
-        sample=outcome.sample,
-        epoch=outcome.epoch,
-        cluster=outcome.cluster or outcome.sample,
-        category=outcome.category,
-        score=score,
-        grade="right" if score == 1 else "wrong" if score == 0 else "partly",
-        spend={role: spend},
-        seconds=outcome.seconds,
-    )

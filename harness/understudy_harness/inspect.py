@@ -45,16 +45,22 @@ class LoggedSample:
     seconds: float = 0.0
 
 
-def read_outcomes(path: Path, scorer: str | None) -> Iterator[Outcome]:
+def read_outcomes(path: Path, scorer: str | None, scale: float = 1.0) -> Iterator[Outcome]:
     """Yield the outcomes of an Inspect log, sample by sample; a sample that failed or was not scored is missing.
+
+    So is one that the log names in its data set and never came to. Scores that are numbers are divided by `scale`.
 
     Raises:
         Missing: inspect_ai is not installed.
         SettingsError: The file is no log, or it has no such scorer.
     """
     log = _read(path)
+    reached = {str(sample.id) for sample in log.samples or ()}
+    for name in map(str, log.eval.dataset.sample_ids or ()):
+        if name not in reached:
+            yield Outcome(sample=name, score=None, model=log.eval.model)
     for sample in log.samples or ():
-        score = _score_of(sample, scorer, path)
+        score = _score_of(sample, scorer, path, scale)
         usage = list((sample.model_usage or {}).values())
         costs = [one.total_cost for one in usage]
         known = [cost for cost in costs if cost is not None]
@@ -222,15 +228,25 @@ def _read(path: Path) -> "EvalLog":
     return log
 
 
-def _score_of(sample: "EvalSample", scorer: str | None, path: Path) -> float | None:
+def _score_of(sample: "EvalSample", scorer: str | None, path: Path, scale: float) -> float | None:
     if sample.error is not None or not sample.scores:
         return None
     name = scorer or next(iter(sample.scores))
+    name, part = (name, "") if name in sample.scores else (name.partition(".")[0], name.partition(".")[2])
     if name not in sample.scores:
         known = ", ".join(sample.scores)
         raise SettingsError(f"{path}: sample {sample.id!r} has no score by {name!r} (scorers: {known}).")
-    value = sample.scores[name].value
-    return None if value is None or value != value else _as_share(value)
+    value: Any = sample.scores[name].value
+    if isinstance(value, dict):
+        if part not in value:
+            raise SettingsError(
+                f"{path}: the score by {name!r} has parts. Name one: {', '.join(f'#{name}.{one}' for one in value)}."
+            )
+        value = value[part]
+    if value is None or value != value:
+        return None
+    measured = isinstance(value, int | float) and not isinstance(value, bool)
+    return _as_share(value / scale if measured else value)
 
 
 def _as_share(value: Any) -> float:
@@ -240,7 +256,9 @@ def _as_share(value: Any) -> float:
         return _LETTERS[value]
     if isinstance(value, bool | int | float) and 0 <= value <= 1:
         return float(value)
-    raise SettingsError(f"The Inspect score {value!r} is not one number from 0 to 1. Name a scorer with #SCORER.")
+    raise SettingsError(
+        f"The Inspect score {value!r} is not one number from 0 to 1. Name a scorer with #SCORER, or give --scale."
+    )
 
 
 def _logged(sample: LoggedSample) -> Any:
