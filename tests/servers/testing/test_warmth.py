@@ -91,10 +91,14 @@ async def test_a_run_that_was_killed_while_it_waited_is_replaced_and_reported() 
     server = build_server(Settings(machine=Machine(warmth="spare", limits=LIMITS)))
     async with Client(server) as client:
         before = await run(client, "return 2")
-        mine = [pid for pid in memory.tree(os.getpid())[1:] if len(memory.tree(pid)) == 3]  # monitor, process 1, worker
-        for pid in mine:
-            os.kill(pid, signal.SIGKILL)
+        mine: list[int] = []
         with anyio.fail_after(30):
+            while not mine:  # a warm interpreter with a whole run below it: monitor, process 1, worker
+                await anyio.sleep(0.01)
+                warm = [pid for pid in memory.tree(os.getpid())[1:] if len(memory.tree(pid)) == 4]
+                mine = [pid for one in warm for pid in memory.tree(one) if len(memory.tree(pid)) == 3]
+            for pid in mine:
+                os.kill(pid, signal.SIGKILL)
             while any(Path(f"/proc/{pid}").exists() for pid in mine):
                 await anyio.sleep(0.01)
         after = await run(client, "return 2")
