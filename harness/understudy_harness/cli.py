@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 SERVE: dict[str, tuple[str, str]] = {
-    "all": ("understudy_servers.suite:serve", "The three servers in one process, behind one attach."),
+    "all": ("understudy_servers.suite_commands:serve", "The three servers in one process, behind one attach."),
     "thinking": ("understudy_servers.thinking.commands:serve", "A notebook of thoughts that talks back in a line."),
     "docs": ("understudy_servers.docs.commands:serve", "Documentation of the versions you have installed."),
     "testing": ("understudy_servers.testing.commands:serve", "Run tests, sandboxed; a pass must be proved."),

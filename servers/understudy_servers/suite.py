@@ -32,7 +32,7 @@ from mcp.types import (
     TextContent,
 )
 
-from understudy_servers.launch import MCPApplication, Transport, launch, transport_options
+from understudy_servers.launch import MCPApplication
 
 INSTRUCTIONS = (
     "Think in steps with sequentialthinking; look up the installed version of a library with query-docs before using "
@@ -244,30 +244,3 @@ def parts_of(roots: tuple[Path, ...], store: Path | None, isolation: Any) -> lis
         return cast("MCPApplication", build_server(Settings(machine=Machine(policy=isolation, python=sys.executable))))
 
     return [Part("thinking", thinking), Part("docs", docs), Part("testing", testing)]
-
-
-@click.command()
-@click.option(
-    "--root",
-    "roots",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the project; repeatable. [default: the client's roots, else the working folder]",
-)
-@click.option(
-    "--store",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="THINK_STORE",
-    help="Keep every thought in this folder.",
-)
-@click.option(
-    "--isolation",
-    type=click.Choice(["strict", "standard", "weak"]),
-    default="standard",
-    show_default=True,
-    help="How tests are sandboxed.",
-)
-@transport_options
-def serve(roots: tuple[Path, ...], store: Path | None, isolation: str, transport: Transport) -> None:
-    """Serve thinking, docs and testing in one process, behind one attach."""
-    launch(lambda: cast("MCPApplication", build_suite(parts_of(roots, store, isolation))), transport)

@@ -151,9 +151,6 @@ def serve(
     transport: Transport,
 ) -> None:
     """Serve the documentation of what the project has installed."""
-    # the MCP SDK takes half a second to import, which `understudy docs` commands need not pay
-    from understudy_servers.docs.server import build_server  # noqa: PLC0415
-
     store = open_store(home)
     options: tuple[str, ...] = ("--embedder", embedder, "--chroma", chroma, "--workers", str(workers))
     options += tuple(part for address in allow for part in ("--allow", address))
@@ -173,6 +170,9 @@ def serve(
     asks_roots = not roots and transport.address is None
 
     def build() -> MCPApplication:
+        # the MCP SDK takes half a second to import, which `understudy docs` commands need not pay
+        from understudy_servers.docs.server import build_server  # noqa: PLC0415
+
         server = build_server(desk, tokens=tokens, legacy=legacy_tools, read_only=read_only, asks_roots=asks_roots)
         return cast("MCPApplication", server)
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import anyio
 import click
@@ -20,10 +20,12 @@ from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.machine import Machine, Warmth
 from understudy_servers.testing.project import interpreter
 from understudy_servers.testing.result import Result
-from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.show import echo_result
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.worker.surroundings import ALL
+
+if TYPE_CHECKING:
+    from understudy_servers.testing.server import Settings
 
 LOOSE_S, PROJECT_S = 10.0, 120.0
 WATCH_S = 0.5
@@ -83,8 +85,11 @@ def settings(
     hidden: Path | None,
     shell: str | None,
     junit: str | None,
-) -> Settings:
+) -> "Settings":
     """The settings that the options mean."""
+    # with the MCP SDK, which `launch` imports more cheaply
+    from understudy_servers.testing.server import Settings  # noqa: PLC0415
+
     root = None if root is None else root.resolve()
     seconds = timeout or (PROJECT_S if root else LOOSE_S)
     limits = Limits(wall_s=seconds, cpu_s=max(1, int(seconds * 2)), memory_mb=memory, address_mb=max(4096, memory * 4))
@@ -120,8 +125,14 @@ def settings(
 @transport_options
 def serve(transport: Transport, root: Path | None, workers: int, grade: bool, **options: Any) -> None:
     """Serve tests: sandboxed, warm, and a pass must be proved."""
-    chosen = replace(settings(root, **options), workers=workers, grade=grade)
-    launch(lambda: cast("MCPApplication", build_server(chosen)), transport)
+
+    def build() -> MCPApplication:
+        # as in `settings`
+        from understudy_servers.testing.server import build_server  # noqa: PLC0415
+
+        return cast("MCPApplication", build_server(replace(settings(root, **options), workers=workers, grade=grade)))
+
+    launch(build, transport)
 
 
 @click.group()
@@ -149,7 +160,7 @@ def run(select: tuple[str, ...], root: Path, write_junit: Path | None, write_ctr
     raise click.exceptions.Exit(0 if result.ok else 1)
 
 
-async def _once(chosen: Settings, select: Sequence[str]) -> Result:
+async def _once(chosen: "Settings", select: Sequence[str]) -> Result:
     verifier = Verifier(chosen.machine, workers=1)
     try:
         assert chosen.root is not None
@@ -166,7 +177,7 @@ def watch(root: Path, **options: Any) -> None:
     anyio.run(_watch, settings(root, **options))
 
 
-async def _watch(chosen: Settings) -> None:
+async def _watch(chosen: "Settings") -> None:
     verifier = Verifier(chosen.machine, workers=1)
     assert chosen.root is not None
     subject = chosen.open_project(chosen.root)
