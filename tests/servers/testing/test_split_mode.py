@@ -11,7 +11,9 @@ from understudy_servers.testing.subjects import Loose
 from understudy_servers.testing.verifier import Request, Verifier
 from understudy_servers.testing.workspace import Workspace, address
 
-HONEST: dict[str, tuple[str, str, str]] = runpy.run_path(str(Path(__file__).parent / "corpus" / "honest.py"))["HONEST"]
+CORPUS = Path(__file__).parent / "corpus"
+HONEST: dict[str, tuple[str, str, str]] = runpy.run_path(str(CORPUS / "honest.py"))["HONEST"]
+ODD: dict[str, tuple[dict[str, str], dict[str, str]]] = runpy.run_path(str(CORPUS / "odd.py"))["ODD"]
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +37,11 @@ async def test_an_honest_solution_is_confirmed(verifier: Verifier, name: str) ->
     assert result.verdict == "passed", result
     assert result.proof is not None
     assert result.proof[-1] == step, result
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_right_code_of_an_odd_shape_is_never_accused(verifier: Verifier, name: str) -> None:
+    files, solution = ODD[name]
+    workspace = Workspace(address(files, files), files, frozenset(files))
+    result = await verifier.verify(Request(subject=Loose(workspace), candidate=solution))
+    assert result.verdict == "passed", result

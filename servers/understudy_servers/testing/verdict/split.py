@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,7 +20,17 @@ BEYOND_VALUES = frozenset(
     | {"sys", "globals", "vars", "open", "subprocess", "threading", "multiprocessing", "asyncio", "anyio", "warnings"}
     | {"warns", "gc", "weakref", "pickle", "copy", "redirect_stdout", "redirect_stderr", "StringIO", "importlib"}
     | {"type", "id", "isinstance", "issubclass", "hasattr", "time", "signal", "tracemalloc", "os", "tmp_path", "tmpdir"}
-    | {"dataclasses", "logging", "random", "localcontext", "getcontext", "setlocale", "freeze_time", "pathlib"}
+    | {
+        "doctest",
+        "dataclasses",
+        "logging",
+        "random",
+        "localcontext",
+        "getcontext",
+        "setlocale",
+        "freeze_time",
+        "pathlib",
+    }
 )
 
 
@@ -128,10 +138,12 @@ def weigh(judgement: Judgement, raw: Raw, sources: Mapping[str, str], *, strict:
         return Finding(not soft, False, f"split mode: {soft[0]}" if soft else "")
     if judgement.verdict == "infra_error":
         return Finding(False, False, f"split mode: {judgement.reason}")
-    reasons = soft + [f"the tests use {word}" for word in beyond_values(sources.values())[:1]]
+    reasons = soft + [str(word) for word in told.get("doubts", ())]
+    reasons += [f"the tests use {word}" for word in beyond_values(sources.values())[:1]]
     if not reasons and judgement.verdict in {"timeout", "killed"} and int(told.get("calls", 0)) > HEAVY:
         reasons = ["too many calls"]
-    unsure = [facts for facts in judgement.report.facts.values() if _local_type_error(facts)]
+    said = {str(words) for words in told.get("said", ())}
+    unsure = [facts for facts in judgement.report.facts.values() if _local_type_error(facts, said)]
     if not reasons and unsure and int(told.get("objects", 0)):
         reasons = ["objects of the candidate are used as values of another kind"]
     if not reasons and strict and not _only_values_differ(judgement, told):
@@ -149,6 +161,10 @@ def _only_values_differ(judgement: Judgement, told: Mapping[str, Any]) -> bool:
     return plain and all(facts.get("kind", "assert") == "assert" for facts in failed)
 
 
-def _local_type_error(facts: Mapping[str, object]) -> bool:
-    """A test failed in its own code because a library wanted a real object, not a stand-in."""
-    return str(facts.get("message", "")).startswith(("TypeError", "AttributeError", "NotValueStyle"))
+def _local_type_error(facts: Mapping[str, object], said: Collection[str]) -> bool:
+    """A test failed in its own code because a library wanted a real object, not a stand-in.
+
+    An error that the candidate raised (`said`) is none: it could raise one only to be let off.
+    """
+    message = str(facts.get("message", ""))
+    return message.startswith(("TypeError", "AttributeError", "NotValueStyle")) and message not in said

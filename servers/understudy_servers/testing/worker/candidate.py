@@ -6,17 +6,31 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from understudy_servers.testing.worker.wire import NotPlain, decode, encode, receive, send
+from understudy_servers.testing.worker import candidate_errors
+from understudy_servers.testing.worker.wire import decode, deep, encode, receive, send
 
 OPERATIONS = frozenset(
     {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "neg", "pos", "abs", "lt", "le", "gt", "ge"}
     | {"getitem", "contains", "and_", "or_", "xor", "invert", "lshift", "rshift"}
+    | {"iadd", "isub", "imul", "iand", "ior", "ixor"}
 )
-CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+CONVERSIONS: dict[str, Callable[..., Any]] = {
     "int": operator.index, "float": float, "str": str, "bytes": bytes, "list": list, "tuple": tuple, "set": set,
     "frozenset": frozenset, "dict": dict, "bool": bool, "complex": complex, "repr": repr, "len": len, "iter": iter,
-    "bytearray": bytearray, "next": next, "hash": hash,
+    "bytearray": bytearray, "next": next, "hash": hash, "round": round, "format": format, "reversed": reversed,
 }  # fmt: skip
+
+
+SIMPLE: dict[str, Callable[..., Any]] = {
+    "get": getattr,
+    "set": setattr,
+    "setitem": operator.setitem,
+    "delitem": operator.delitem,
+    "equal": lambda target, other: bool(target == other),
+    "isinstance": lambda target, value: isinstance(value, target),
+    "reflected": lambda target, name, other: getattr(operator, str(name))(other, target),
+    "leave": lambda target, error: bool(type(target).__exit__(target, type(error), error, error.__traceback__)),
+}
 
 
 class Servant:
@@ -25,6 +39,8 @@ class Servant:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.kept: dict[int, Any] = {}
+        self.callbacks: dict[int, Callback] = {}
+        self.errors = candidate_errors.Errors(self.keep)
 
     def serve(self) -> Any:
         """Answer requests until the other side leaves, or until the answer to our own callback comes."""
@@ -38,7 +54,7 @@ class Servant:
             try:
                 reply = self._do(message)
             except BaseException as error:
-                reply = {"raised": self._exception(error)}
+                reply = {"raised": self.errors.facts(error, self.out)}
             send(self.descriptor, reply)
 
     def _do(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -46,105 +62,89 @@ class Servant:
         if what == "import":
             module = importlib.import_module(message["name"])
             public = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
-            return {"value": self._out(module), "names": [str(name) for name in public]}
+            return {"value": self.out(module), "names": [str(name) for name in public]}
         target = self.kept[message["handle"]]
         arguments = [self._in(item) for item in message.get("args", ())]
         named = {str(name): self._in(item) for name, item in message.get("named", {}).items()}
         if what == "call":
             value = target(*arguments, **named)
-            after = {name: self._out(item) for name, item in named.items()}
-            return {"value": self._out(value), "after": [self._out(item) for item in arguments], "after_named": after}
-        return {"value": self._out(self._simple(what, target, arguments))}
+            after = {name: self.out(item) for name, item in named.items()}
+            return {"value": self.out(value), "after": [self.out(item) for item in arguments], "after_named": after}
+        return {"value": self.out(self._simple(what, target, arguments))}
 
     def _simple(self, what: str, target: Any, arguments: list[Any]) -> Any:
-        if what == "get":
-            return getattr(target, *arguments)
-        if what == "set":
-            return setattr(target, *arguments)
-        if what == "setitem":
-            return operator.setitem(target, *arguments)
-        if what == "delitem":
-            return operator.delitem(target, *arguments)
-        if what == "equal":
-            return bool(target == arguments[0])
-        if what == "isinstance":
-            return isinstance(arguments[0], target)
-        if what == "reflected":
-            return getattr(operator, str(arguments[0]))(arguments[1], target)
+        if what in SIMPLE:
+            return SIMPLE[what](target, *arguments)
         if what in CONVERSIONS:
-            return CONVERSIONS[what](target)
+            return CONVERSIONS[what](target, *arguments)
         if what in OPERATIONS:
             return getattr(operator, what)(target, *arguments)
         raise ValueError(f"unknown operation {what!r}")
 
-    def _out(self, value: Any) -> Any:
-        return encode(value, self._opaque)
+    def keep(self, value: Any) -> int:
+        self.kept[id(value)] = value
+        return id(value)
+
+    def out(self, value: Any) -> Any:
+        return deep(encode, value, self._opaque, self._odd)
+
+    def _odd(self, value: Any) -> Any:
+        return {"handle": self.keep(value), "type": type(value).__name__}
 
     def _opaque(self, value: Any) -> dict[str, Any]:
-        if isinstance(value, _Callback):
-            return {"back": value.number}
-        self.kept[id(value)] = value
-        handle: dict[str, Any] = {"handle": id(value), "type": type(value).__name__, "calls": callable(value)}
+        if isinstance(value, Callback):
+            return {"back": value._number}
+        if isinstance(value, BaseException):
+            return {"error": self.errors.facts(value, self.out)}
+        handle: dict[str, Any] = {
+            "handle": self.keep(value),
+            "type": type(value).__name__,
+            "calls": callable(value),
+        }
         if isinstance(value, type):
             handle["class"] = value.__name__
             if issubclass(value, BaseException):
-                handle["bases"] = [base.__name__ for base in value.__mro__]
+                return {"kind": self.errors.kind(value)}
         return handle
 
     def _in(self, data: Any) -> Any:
-        return decode(data, self._known)
+        return deep(decode, data, self._known)
 
     def _known(self, data: dict[str, Any]) -> Any:
         if "handle" in data:
             return self.kept[data["handle"]]
         if "callback" in data:
-            return _Callback(self, data["callback"])
+            number = data["callback"]
+            return self.callbacks.setdefault(number, Callback(self, data))
+        if "their_error" in data:
+            return self.errors.rebuilt(data, self._in)
+        if "their_kind" in data:
+            return self.errors.their_kind(data)
         module, _, name = str(data["library"]).partition(":")
         return operator.attrgetter(name)(importlib.import_module(module))
 
-    def _exception(self, error: BaseException) -> dict[str, Any]:
-        kind = type(error)
-        self.kept[id(kind)] = kind
-        facts: dict[str, Any] = {
-            "handle": id(kind),
-            "class": kind.__name__,
-            "bases": [base.__name__ for base in kind.__mro__],
-        }
-        for name, value in (
-            ("args", list(error.args)),
-            ("vars", {k: v for k, v in vars(error).items() if k[:2] != "__"}),
-        ):
-            try:
-                facts[name] = encode(value, self._opaque)
-            except (NotPlain, ValueError, TypeError):
-                facts[name] = encode([] if name == "args" else {}, self._opaque)
-        return facts
 
-
-class _Callback:
+class Callback:
     """A function of the tests, as the candidate sees it."""
 
-    def __init__(self, servant: Servant, number: int) -> None:
-        self.servant, self.number = servant, number
+    def __init__(self, servant: Servant, facts: dict[str, Any]) -> None:
+        self._servant, self._number = servant, facts["callback"]
+        self.__name__ = self.__qualname__ = str(facts.get("name", "callback"))
+        self.__doc__ = facts.get("doc")
+        if facts.get("parameters") is not None:
+            self.__signature__ = candidate_errors.signature(facts["parameters"])
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        servant = self.servant
-        given = {name: servant._out(item) for name, item in named.items()}
+        servant = self._servant
+        given = {name: servant.out(item) for name, item in named.items()}
         send(
             servant.descriptor,
-            {"callback": self.number, "args": [servant._out(item) for item in arguments], "named": given},
+            {"callback": self._number, "args": [servant.out(item) for item in arguments], "named": given},
         )
         answer = servant.serve()
         if "raised" in answer:
-            raise _rebuilt(answer["raised"])
+            raise servant._in(answer["raised"])
         return servant._in(answer["value"])
-
-
-def _rebuilt(facts: dict[str, Any]) -> BaseException:
-    kind = getattr(__import__("builtins"), str(facts["name"]), Exception)
-    return (
-        kind(facts["text"]) if isinstance(kind, type) and issubclass(kind, BaseException) else Exception(facts["text"])
-    )
 
 
 def serve(descriptor: int) -> int:

@@ -26,7 +26,7 @@ def play(job: dict[str, Any], events: int, peer: int | None) -> int:
     put("start")
     line = None
     if peer is not None:
-        line = Line(peer)
+        line = Line(peer, job["remote"])
         sys.meta_path.insert(0, RemoteModules(line, job["remote"]))
     watch = _watch(job)
     runner = pytest_runner.run if job["framework"] == "pytest" else plain.run
@@ -69,4 +69,13 @@ def _tell(put: Any, line: Line | None, watch: Coverage | None) -> None:
         watch.stop()
         put("watched", **watch.facts())
     if line is not None:
-        put("split", asked=line.asked, calls=line.calls, soft=list(line.soft), objects=line.objects)
+        doubts, said = line.doubts.final(), list(line.doubts.said)
+        put(
+            "split",
+            asked=line.asked,
+            calls=line.calls,
+            soft=list(line.soft),
+            objects=line.objects,
+            doubts=doubts,
+            said=said,
+        )

@@ -4,15 +4,19 @@ Plain values arrive as plain values. An object of the candidate's is a `Remote`;
 plain value, since it would answer for itself: it is converted over there and compared over here.
 """
 
-import builtins
 import importlib.abc
 import importlib.machinery
+import inspect
 import sys
 from collections.abc import Callable, Sequence
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from understudy_servers.testing.worker.wire import decode, encode, receive, send
+from understudy_servers.testing.worker.doubts import Doubts
+from understudy_servers.testing.worker.events import MESSAGE, short
+from understudy_servers.testing.worker.flat import Flat, flat
+from understudy_servers.testing.worker.remote_errors import Errors
+from understudy_servers.testing.worker.wire import NotPlain, decode, deep, encode, receive, send
 
 PLAIN = (bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict)
 
@@ -28,11 +32,14 @@ class NotValueStyle(Exception):
 class Line:
     """The line to the candidate's process; counts what makes its verdict less than sound."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, names: Sequence[str] = ()) -> None:
         self.descriptor = descriptor
         self.asked = self.calls = 0
         self.soft: dict[str, None] = {}
+        self.doubts = Doubts()
         self.objects = 0
+        self.classes: set[str] = set()  # of the candidate, that the tests name
+        self.errors = Errors(self.ask, lambda: {name.partition(".")[0] for name in names})
         self._remotes: dict[int, Any] = {}
         self._callbacks: list[Callable[..., Any]] = []
 
@@ -43,16 +50,16 @@ class Line:
         extra = {name: self.out(item) for name, item in (named or {}).items()}
         reply = self._exchange({"op": op, "handle": handle, "args": args, "named": extra, **more})
         if "raised" in reply:
-            raise self._exception(reply["raised"])
+            error = self.errors.error(reply["raised"], self.take)
+            self.doubts.says(short(f"{type(error).__name__}: {error}", MESSAGE))
+            raise error
         if op == "call":
             self.calls += 1
-            _restore_all(list(arguments), [decode(item, self.known) for item in reply["after"]])
-            _restore_all(
-                list((named or {}).values()), [decode(item, self.known) for item in reply["after_named"].values()]
-            )
+            _restore_all(list(arguments), [self.take(item) for item in reply["after"]])
+            _restore_all(list((named or {}).values()), [self.take(item) for item in reply["after_named"].values()])
         if op == "import":
-            return decode(reply["value"], self.known), [str(name) for name in reply["names"]]
-        return decode(reply["value"], self.known)
+            return self.take(reply["value"]), [str(name) for name in reply["names"]]
+        return self.doubts.received(self.take(reply["value"]))
 
     def _exchange(self, message: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -69,78 +76,122 @@ class Line:
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             function = self._callbacks[request["callback"]]
-            arguments = [decode(item, self.known) for item in request["args"]]
-            named = {name: decode(item, self.known) for name, item in request["named"].items()}
+            arguments = [self.take(item) for item in request["args"]]
+            named = {name: self.take(item) for name, item in request["named"].items()}
             return {"value": self.out(function(*arguments, **named))}
         except BaseException as error:
-            return {"raised": {"name": type(error).__name__, "text": str(error)}}
+            return {"raised": self.errors.out(error, self.out)}
+
+    def take(self, data: Any) -> Any:
+        return deep(decode, data, self.known)
 
     def out(self, value: Any) -> Any:
-        return encode(value, self._opaque)
+        try:
+            return deep(encode, value, self._opaque, self._own)
+        except NotPlain:
+            self.doubts.add("the tests give what is nested deeply")
+            raise
+
+    def _own(self, value: Any) -> Any:
+        """A value of the candidate's own kind goes back as what it is over there."""
+        return {"handle": value.__dict__["_handle"]} if isinstance(value, Flat) else None
 
     def _opaque(self, value: Any) -> dict[str, Any]:
         if isinstance(value, Remote):
             return {"handle": value._handle}
-        handle = getattr(value, "_remote_handle", None)
-        if isinstance(handle, int):
-            return {"handle": handle}
+        if isinstance(value, BaseException):
+            return self.errors.out(value, self.out)
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return self.errors.out_kind(value)
         module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
         if module in sys.stdlib_module_names and module != "__main__" and name and not isinstance(value, FunctionType):
             return {"library": f"{module}:{name}"}
         if callable(value):
-            self._callbacks.append(value)
-            return {"callback": len(self._callbacks) - 1}
+            return self._callback(value)
         self.soft["an object of the tests is given to the candidate"] = None
         raise NotValueStyle(f"a {type(value).__name__} of the tests cannot be given to a candidate in another process")
+
+    def _callback(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, type):
+            self.doubts.add("a class of the tests is given to the candidate")
+        bound = isinstance(value, FunctionType | MethodType | BuiltinFunctionType)  # two of one method are equal
+        known = (
+            i
+            for i, one in enumerate(self._callbacks)
+            if one is value or (bound and type(one) is type(value) and one == value)
+        )
+        number = next(known, len(self._callbacks))
+        if number == len(self._callbacks):
+            self._callbacks.append(value)
+        facts = {
+            "callback": number,
+            "name": str(getattr(value, "__name__", "callback")),
+            "parameters": _parameters(value),
+        }
+        text = getattr(value, "__doc__", None)
+        return {**facts, "doc": text if isinstance(text, str) else None}
 
     def known(self, data: dict[str, Any]) -> Any:
         if "back" in data:
             return self._callbacks[data["back"]]
+        if "error" in data:
+            return self.errors.error(data["error"], self.take)
+        if "kind" in data:
+            return self.errors.kind(data["kind"])
+        if "x" in data:
+            return flat(self.take(data["x"]), self.ask, data["of"])
         handle = data["handle"]
         if handle not in self._remotes:
-            made = self._exception_class(data) if "bases" in data else Remote(self, handle, str(data.get("type", "")))
-            self.objects += not (data.get("calls") or data.get("type") == "module" or "bases" in data)
-            self._remotes[handle] = made
+            self.objects += not (data.get("calls") or data.get("type") == "module")
+            self._remotes[handle] = Remote(self, handle, str(data.get("type", "")), str(data.get("class", "")))
         return self._remotes[handle]
 
-    def _exception_class(self, facts: dict[str, Any]) -> type[BaseException]:
-        bases = (getattr(builtins, str(name), None) for name in facts["bases"])
-        base = next((kind for kind in bases if isinstance(kind, type) and issubclass(kind, BaseException)), Exception)
-        if base.__name__ == facts["class"]:
-            return base
-        members = {"_remote_handle": facts["handle"], "__init__": Exception.__init__, "__module__": "candidate"}
-        return type(str(facts["class"]), (base,), members)
 
-    def _exception(self, facts: dict[str, Any]) -> BaseException:
-        kind = self.known(facts)
-        error: BaseException = kind.__new__(kind)
-        error.args = tuple(decode(facts["args"], self.known))
-        for name, value in decode(facts["vars"], self.known).items():
-            if name not in {"args", "facts"}:
-                error.__dict__[str(name)] = value
-        return error
+def _parameters(function: Any) -> list[list[Any]] | None:
+    """Name, kind and whether it may be left out, of each parameter; None where a function does not tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return [[one.name, int(one.kind), one.default is not inspect.Parameter.empty] for one in parameters]
 
 
 class Remote:
     """An object of the candidate's. What it says about itself is fetched as values."""
 
-    def __init__(self, line: Line, handle: int, kind: str) -> None:
-        self.__dict__.update(_line=line, _handle=handle, _kind=kind)
+    def __init__(self, line: Line, handle: int, kind: str, name: str = "") -> None:
+        self.__dict__.update(_line=line, _handle=handle, _kind=kind, _class=name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in {"__name__", "__doc__", "__wrapped__", "__dict__"}:
             raise AttributeError(name)
-        return self._line.ask("get", self._handle, name)
+        found = self._line.ask("get", self._handle, name)
+        if self._kind == "module" and name[:1].isupper() and isinstance(found, Remote) and found._class:
+            self._line.classes.add(found._class)
+        return found
+
+    def __mro_entries__(self, bases: Any) -> Any:
+        self._line.soft["the tests derive from a class of the candidate"] = None
+        raise NotValueStyle("a class of the tests cannot have a base in another process")
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._line.ask("set", self._handle, name, value)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self._line.ask("call", self._handle, *arguments, named=named)
+        doubts = self._line.doubts
+        doubts.look()
+        answer = self._line.ask("call", self._handle, *arguments, named=named)
+        doubts.given([*arguments, *named.values()], keeps=self._kind != "function")
+        if isinstance(answer, Flat) and self._class in self._line.classes:
+            doubts.add("a class of the candidate is a kind of plain value")
+        return answer
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, PLAIN):
-            return bool(self._as(type(other)) == other)
+            same = bool(self._as(type(other)) == other)
+            if not same and self._kind in self._line.classes:
+                self._line.doubts.add("objects of a class that the tests name are compared with values")
+            return same
         self._line.soft["objects of the candidate are compared"] = None
         return bool(self._line.ask("equal", self._handle, other))
 
@@ -170,7 +221,9 @@ class Remote:
         return self._line.ask("get", self._handle, "__enter__")()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        return self._line.ask("get", self._handle, "__exit__")(None, None, None)
+        if error is None:
+            return self._line.ask("get", self._handle, "__exit__")(None, None, None)
+        return self._line.ask("leave", self._handle, error)
 
     def __repr__(self) -> str:
         return str(self._line.ask("repr", self._handle))
@@ -217,6 +270,9 @@ def _reflected(name: str) -> Callable[[Remote, Any], Any]:
     return lambda self, other: self._line.ask("reflected", self._handle, name, other)
 
 
+# Else the text above would be what the candidate says of its function.
+Remote.__doc__ = property(lambda self: self._line.ask("get", self._handle, "__doc__"))  # type: ignore[assignment]
+
 for _name in ("lt", "le", "gt", "ge"):
     setattr(Remote, f"__{_name}__", _ordered(_name))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
@@ -230,6 +286,10 @@ for _dunder, _name in (
     ("contains", "contains"),
 ):
     setattr(Remote, f"__{_dunder}__", _operation(_name))
+for _name in ("iadd", "isub", "imul", "iand", "ior", "ixor"):
+    setattr(Remote, f"__{_name}__", _operation(_name))
+for _name in ("round", "format", "reversed"):
+    setattr(Remote, f"__{_name}__", _operation(_name))
 for _name in ("neg", "pos", "abs", "invert", "len", "int", "float", "bool", "index"):
     setattr(Remote, f"__{_name}__", _operation({"index": "int"}.get(_name, _name)))
 
