@@ -268,6 +268,8 @@ def _problem(given: Mapping[str, Any], max_tokens: int) -> Problem:
     if not any(message.role == "user" for message in messages):
         raise ValueError("it has no user message")
     reply = {key: value for key, value in given.get("reply", {}).items() if key in {f.name for f in fields(Reply)}}
+    if "paths" in reply:
+        reply["paths"] = tuple(map(str, reply["paths"]))
     tests = given.get("tests")
     return Problem(
         messages=messages,

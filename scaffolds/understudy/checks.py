@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from understudy.answer import Answer, Failure, Verdict, Word
 from understudy.errors import ServerError, ServerLost
-from understudy.problem import Form, Problem, Tests
+from understudy.problem import Form, Problem, Reply, Tests
 from understudy.schema import argument_fault
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ async def run(problem: Problem, answer: Answer, servers: Mapping[str, "Server"],
                 "The problem's tests need the server 'testing'. Add servers={'testing': 'understudy serve testing'}.",
                 server=SERVER,
             )
+        if fault := file_fault(problem.reply, answer.files, problem.check.files):
+            return _malformed(fault)
         return await run_tests(problem.check, answer, servers[SERVER], client=client)
     assert isinstance(problem.check, Form)
     return check_form(problem.check, problem, answer)
@@ -103,6 +105,20 @@ def check_form(form: Form, problem: Problem, answer: Answer) -> Verdict:
     if problem.reply.kind == "value" and answer.value is None:
         return _malformed("The reply holds no value. End with the value alone.")
     return Verdict(accepted=True, word="passed")
+
+
+def file_fault(rule: Reply, files: Mapping[str, str], tests: Mapping[str, str]) -> str | None:
+    """Say what is wrong with the files of an answer to a problem that lists its files.
+
+    A file of the tests is not said here: the testing server calls an answer that brings one tampered.
+    """
+    if rule.kind != "files" or not rule.paths:
+        return None
+    asked = " and ".join(rule.paths)
+    if not files:
+        return f"No code block says which file it is. Write the path on the line before each block: {asked}."
+    other = next((path for path in files if path not in rule.paths and path not in tests), None)
+    return None if other is None else f"{other!r} is not one of the files that are asked for. Write only {asked}."
 
 
 def _call_fault(problem: Problem, answer: Answer) -> str | None:

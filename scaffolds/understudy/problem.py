@@ -76,6 +76,8 @@ class Reply:
     kind: Literal["text", "code", "files", "calls", "value"] = "text"
     path: str = "solution.py"
     """For `code`: the file that the code block becomes."""
+    paths: tuple[str, ...] = ()
+    """For `files`: the only files that an answer may hold; it need not hold them all. Empty: any."""
     before: str = ""
     """For `code`: text put before the code in that file, such as the imports and the signature that the prompt gave."""
     pattern: str | None = None

@@ -7,7 +7,7 @@ wants more wraps the scaffold in `Repair`.
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\n`]*)$", re.MULTILINE)
 _NAMED = re.compile(
     r"^(?:#+\s*|\*\*|`|file(?:name)?:\s*|[-*]\s+|\d+\.\s+)*([\w./-]+\.\w+)`?(?:\*\*)?:?`?$", re.IGNORECASE
 )
+_FILE = re.compile(r"[\w./\\-]*\w\.[A-Za-z]\w*")
+_COMMENT = re.compile(r"(?://|/\*|#(?!include|pragma|if|define)|<!--)(?P<words>.*?)(?:\*/|-->)?$")
 _TOLD = re.compile(r"""\bpath=(?:["'](?P<quoted>[^"']*)["']|(?P<plain>.*?)(?=\s+\w+=|\s*\{|\s*$))""")
 _LANGUAGES = {
     ".py": {"python", "py", "python3"},
@@ -65,7 +67,7 @@ def answer_from_text(
         given = rule.before.rstrip("\n") + "\n" if rule.before else ""
         files = {rule.path: given + code} if code else {}
     elif rule.kind == "files":
-        files = files_in(text)
+        files = listed_files_in(text, rule.paths) if rule.paths else files_in(text)
     return Answer(text=text, tool_calls=tool_calls, files=files, complete=complete)
 
 
@@ -130,6 +132,26 @@ def files_in(text: str) -> dict[str, str]:
     return found
 
 
+def listed_files_in(text: str, paths: Sequence[str]) -> dict[str, str]:
+    """Find files where it is known which are asked for, and so in more of the ways in which models name a file.
+
+    A block belongs to the listed file that its fence, its first comment or the line before it names, whole or by the
+    end of its path; or else to the only one that is mentioned in the line before it, the first such block of a file,
+    since examples of use follow. The name of another file is kept: whoever checks the answer has to see it.
+    """
+    found: dict[str, str] = {}
+    mentioned: dict[str, str] = {}
+    for block in blocks_in(text):
+        names = _names_of(block, {PurePosixPath(path).suffix for path in paths})
+        known = [path for name in names for path in paths if _ends_alike(name, path)]
+        other = [path for path in map(safe_path, names) if path]
+        if known or other:
+            found[(known or other)[0]] = block.text
+        elif not names and len(only := {path for path in paths if _mentions(block.before, path)}) == 1:
+            mentioned.setdefault(only.pop(), block.text)
+    return mentioned | found
+
+
 def safe_path(path: str) -> str | None:
     """Return a relative path in its plainest form; None when it leads out of the project or is no path."""
     pure = PurePosixPath(path)
@@ -173,6 +195,29 @@ def _path_of(block: Block) -> str | None:
     before = _NAMED.match(block.before)
     named += [before.group(1)] if before else []
     return next((path for path in map(safe_path, named) if path), None)
+
+
+def _names_of(block: Block, suffixes: set[str]) -> list[str]:
+    """What names a file: anything like one behind the opening fence; elsewhere only with one of these suffixes."""
+    told = _TOLD.search(block.info)
+    words = [told["quoted"] or told["plain"] or ""] if told else re.split(r"[\s=:\"']+", block.info)
+    named = [word for word in words if _FILE.fullmatch(word)]
+    first = block.text.partition("\n")[0].strip()
+    comment = _COMMENT.match(first)
+    for line in (comment["words"].strip() if comment else "", block.before):
+        match = _NAMED.match(line)
+        if match and PurePosixPath(match.group(1)).suffix in suffixes:
+            named.append(match.group(1))
+    return named
+
+
+def _ends_alike(name: str, path: str) -> bool:
+    return safe_path(name) is not None and (f"/{path}".endswith(f"/{safe_path(name)}") or name.endswith(f"/{path}"))
+
+
+def _mentions(line: str, path: str) -> bool:
+    name = re.escape(PurePosixPath(path).name)
+    return re.search(rf"(?<![\w.-]){name}(?![\w-]|\.\w)", line) is not None and ".." not in line
 
 
 def _defines(code: str) -> bool:

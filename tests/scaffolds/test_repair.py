@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy import Completion, Options, Problem, Repair, Reply, Tool, ToolCall
+from understudy.checks import file_fault
 from understudy.mending import mended_python, parses
-from understudy.reply import blocks_in, code_in, files_in, value_in
+from understudy.reply import blocks_in, code_in, files_in, listed_files_in, safe_path, value_in
 from understudy.testing import ScriptedModel, ask, context_for
 
 ADD = Tool(
@@ -193,6 +194,76 @@ def test_files_are_named_by_fence_comment_or_the_line_before() -> None:
     )
 
     assert files_in(text) == {"a.py": "1\n", "b.py": "2\n", "src/c.py": "3\n", "d.py": "# d.py\n4\n"}
+
+
+LISTED = ("clock.cpp", "clock.h", "src/main/Clock.java")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(
+            "clock.h\n```\nA\n```\nclock.cpp\n```cpp\nB\n```", {"clock.h": "A", "clock.cpp": "B"}, id="as asked"
+        ),
+        pytest.param("**`clock.h`:**\n```cpp\nA\n```", {"clock.h": "A"}, id="bold"),
+        pytest.param("### File: clock.h\n\n```cpp\nA\n```", {"clock.h": "A"}, id="heading"),
+        pytest.param("#### 1. `clock.h` (Header File)\n```\nA\n```", {"clock.h": "A"}, id="numbered, with a remark"),
+        pytest.param(
+            "```cpp clock.h\nA\n```\n```cpp:clock.cpp\nB\n```", {"clock.h": "A", "clock.cpp": "B"}, id="fence"
+        ),
+        pytest.param('```cpp title="clock.h"\nA\n```', {"clock.h": "A"}, id="title in the fence"),
+        pytest.param("```cpp\n// File: clock.h\nA\n```", {"clock.h": "// File: clock.h\nA"}, id="first comment"),
+        pytest.param("```cpp\n/* clock.h */\nA\n```", {"clock.h": "/* clock.h */\nA"}, id="first comment of C"),
+        pytest.param("Clock.java\n```java\nA\n```", {"src/main/Clock.java": "A"}, id="the end of its path"),
+        pytest.param("./clock.h\n```\nA\n```", {"clock.h": "A"}, id="another spelling of its path"),
+        pytest.param("a/clock.h\n```\nA\n```", {"clock.h": "A"}, id="more than its path"),
+        pytest.param("clock.h\n```\nA\n```\nclock.h\n```\nB\n```", {"clock.h": "B"}, id="corrected"),
+        pytest.param(
+            "Here is `clock.h`.\n```\nA\n```\nA use of clock.h:\n```\nB\n```",
+            {"clock.h": "A"},
+            id="mentioned, then used",
+        ),
+        pytest.param("clock.h and clock.cpp:\n```\nA\n```", {}, id="two are mentioned"),
+        pytest.param('```cpp\n#include "clock.h"\n```', {}, id="an include is no name"),
+        pytest.param("```{.cpp}\nA\n```", {}, id="a class of the fence is no name"),
+        pytest.param("// e.g.\n```\nA\n```\n## 1.2\n```\nB\n```", {}, id="numbers and abbreviations"),
+        pytest.param("```cpp ../clock.h\nA\n```\n/etc/clock.h\n```\nA\n```", {}, id="out of the folder"),
+        pytest.param("in ../clock.h:\n```\nA\n```", {}, id="mentioned out of the folder"),
+        pytest.param("clock_test.cpp\n```\nA\n```", {"clock_test.cpp": "A"}, id="another file is kept, to be refused"),
+        pytest.param("```\nA\n```", {}, id="nameless"),
+    ],
+)
+def test_listed_files_are_found_however_a_model_names_them(text: str, found: dict[str, str]) -> None:
+    assert {path: code.rstrip() for path, code in listed_files_in(text, LISTED).items()} == found
+
+
+NAMING = st.sampled_from(
+    ["{}", "**{}**", "### {}", "`{}`:", "File: {}", "- {}", "2. `{}`", "#### `{}` (the code)", "Now {}:", "**`{}`**"]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(LISTED), NAMING, st.text(alphabet="ab ;{}\n", max_size=20)), max_size=4))
+def test_every_block_under_a_listed_name_becomes_that_file(blocks: list[tuple[str, str, str]]) -> None:
+    text = "".join(f"{naming.format(path)}\n\n```\n{code}\n```\n\n" for path, naming, code in blocks)
+    assert listed_files_in(text, LISTED).keys() == {path for path, _, _ in blocks}
+
+
+@given(st.text(alphabet="`~ \n/.*#:chkopw\\", max_size=200))
+def test_no_text_gives_a_file_outside_of_the_folder(text: str) -> None:
+    assert all(safe_path(path) == path for path in listed_files_in(text, ("clock.h", "clock.cpp")))
+
+
+def test_an_answer_without_a_listed_name_or_with_another_one_is_told_what_is_asked_for() -> None:
+    rule = Reply(kind="files", paths=("clock.cpp", "clock.h"))
+    assert file_fault(rule, {"clock.h": ""}, {}) is None
+    assert file_fault(rule, {"clock_test.cpp": ""}, {"clock_test.cpp": ""}) is None  # the testing server says tampered
+    assert file_fault(Reply(kind="files"), {}, {}) is None
+    assert file_fault(rule, {}, {}) == (
+        "No code block says which file it is. Write the path on the line before each block: clock.cpp and clock.h."
+    )
+    assert file_fault(rule, {"clock.h": "", "main.cpp": ""}, {}) == (
+        "'main.cpp' is not one of the files that are asked for. Write only clock.cpp and clock.h."
+    )
 
 
 def test_a_value_is_the_last_number_or_the_last_match() -> None:

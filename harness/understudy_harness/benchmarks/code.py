@@ -1,6 +1,6 @@
 """Grade code by its hidden tests, in the second testing process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from understudy.answer import Answer
@@ -8,12 +8,14 @@ from understudy.errors import ServerError
 from understudy.problem import Tests
 from understudy_harness.sample import Grade, Grader, Sample
 
-_MANIFESTS = ("package.json", "Cargo.toml", "go.mod")  # by which the testing server knows the other languages
+# By which the testing server knows the other languages.
+_MANIFESTS = ("package.json", "Cargo.toml", "go.mod", "CMakeLists.txt", "build.gradle")
 
 
 def hidden_tests(
     files: Mapping[str, str],
     *,
+    protected: Iterable[str] | None = None,
     values: bool = False,
     timeout_s: float = 10.0,
     memory_mb: int = 1024,
@@ -23,6 +25,7 @@ def hidden_tests(
 
     Args:
         files: The tests and whatever they import from a trusted copy. An answer that writes one of them is tampered.
+        protected: Those of them that an answer may not write; None: all.
         values: The tests only compare plain values, so that candidate and tests can be kept in two sandboxes.
         timeout_s: Wall time for all tests of one answer, in seconds.
         memory_mb: Memory that they may take, in MiB; the grading server is started with the most that is needed.
@@ -30,6 +33,7 @@ def hidden_tests(
     """
     return {
         "tests": dict(files),
+        **({} if protected is None else {"protected": tuple(protected)}),
         "values": values,
         "timeout_s": timeout_s,
         "memory_mb": memory_mb,
@@ -48,7 +52,7 @@ async def grade_code(sample: Sample, answer: Answer, grader: Grader) -> Grade:
     hidden = sample.hidden
     tests = Tests(
         files=hidden["tests"],
-        protected=tuple(hidden["tests"]),
+        protected=tuple(hidden.get("protected", hidden["tests"])),
         framework=hidden["framework"],
         timeout_s=hidden["timeout_s"],
         values=hidden["values"],

@@ -2,7 +2,7 @@
 
 Each language says which program it needs, and what of an exercise stands beside the solution. Only that is trusted: an
 answer that names one of these files is tampered. As in aider's own protocol, tests that the exercises skip at first are
-run too. C++ and Java are not read: their exercises need two files in a reply, or packages that Gradle downloads.
+run too. Nothing is downloaded: exercises that need more than their language are left out.
 """
 
 import re
@@ -25,6 +25,8 @@ class Language(NamedTuple):
     """Of one run, in seconds; compilers need more."""
     trusted: Callable[[Files, Mapping[str, list[str]]], Files | None]
     """Turns what stands beside the solution into the trusted files; None where the exercise cannot be run alone."""
+    several: bool = False
+    """Whether a reply may hold every file of the solution, and not only the first."""
 
 
 def _as_they_are(files: Files, config: Mapping[str, list[str]]) -> Files | None:
@@ -78,9 +80,34 @@ def _loaded(match: re.Match[str]) -> str:
     return f"const {{ {' '.join(names.split())} }} = await load('{path}', import.meta.url);"
 
 
+_RUN_ALL = "#define EXERCISM_RUN_ALL_TESTS\n#line 1\n"  # lines keep their numbers
+
+
+def _cpp(files: Files, config: Mapping[str, list[str]]) -> Files | None:
+    """All tests; without Catch2, for which the testing server has a stand-in that compiles in a tenth of the time."""
+    if "Boost" in files["CMakeLists.txt"]:
+        return None
+    kept = {path: text for path, text in files.items() if not path.startswith("test/")}
+    return {**kept, **{path: _RUN_ALL + kept[path] for path in config["test"]}}
+
+
+_LIBRARY = re.compile(r"^\s*(?:implementation|api|compileOnly)\b", re.MULTILINE)
+_DISABLED = re.compile(r"^[ \t]*@Disabled(?:\([^\n]*\))?[ \t]*(?=\n)", re.MULTILINE)
+
+
+def _java(files: Files, config: Mapping[str, list[str]]) -> Files | None:
+    """All tests; without Gradle, and without JUnit and AssertJ, for which the testing server has stand-ins."""
+    if _LIBRARY.search(files["build.gradle"]):
+        return None
+    kept = {path: text for path, text in files.items() if path == "build.gradle" or path.startswith("src/")}
+    return {**kept, **{path: _DISABLED.sub("", kept[path]) for path in config["test"]}}
+
+
 LANGUAGES: Mapping[str, Language] = {
     "python": Language(None, "", 10.0, _as_they_are),
     "javascript": Language("node", "Install Node.js 20 or newer.", 30.0, _javascript),
     "rust": Language("cargo", "Install Rust with rustup.", 120.0, _rust),
     "go": Language("go", "Install Go 1.20 or newer.", 120.0, _as_they_are),
+    "cpp": Language("c++", "Install g++ 9 or newer, or clang++.", 60.0, _cpp, several=True),
+    "java": Language("javac", "Install a JDK, version 17 or newer.", 60.0, _java, several=True),
 }

@@ -6,7 +6,7 @@ tool chain is not on this machine are left out, and the statement says so; `PATH
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,17 @@ from understudy_harness.errors import BenchmarkError, Missing
 from understudy_harness.sample import Grade, Grader, Sample, Split, Statement, split_by_cluster
 
 _MOST_SUPPORT_BYTES = 1 << 20  # of one file beside the exercise; a larger one is a build product
+_PRODUCTS = frozenset({".jar", ".class", ".o"})
 _REQUEST = (
     "{task}\n\nThe file `{path}` holds:\n\n```\n{stub}\n```\n\n"
     "Reply with the whole new content of `{path}` in one code block."
 )
+_SEVERAL = (
+    "{task}\n\nThe files hold:\n\n{stubs}\n\n"
+    "Reply with the whole new content of each file that you change: its path on a line of its own, then one code block."
+    " Change and add no other file."
+)
+_BESIDE = "\n\nBeside the solution stand these files, which stay as they are:\n\n{files}"
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Polyglot:
             check="the exercise's own tests",
             grade="the same tests, in a second testing process",
             cluster="the exercise, in whatever language",
-            reply="the last code block, as the exercise's file",
+            reply="the last code block, as the exercise's file; of several files, each block with its path",
             source=f"Aider polyglot benchmark (Exercism, MIT): {', '.join(self.languages)}{left_out}",
             check_is_grade=True,
         )
@@ -109,8 +116,8 @@ def _lacks(language: str) -> str | None:
 
 def _sample(folder: Path, language: str, how: Language) -> Sample | None:
     config = _config(folder)
-    code = config["solution"]
-    beside = _support(folder, {code[0], *config["example"]})
+    asked = config["solution"] if how.several else config["solution"][:1]
+    beside = _support(folder, {*asked, *config["example"]})
     if not any(path in beside for path in config["test"]):
         raise BenchmarkError(f"{folder}: the exercise holds none of its tests {config['test']}. Fetch it again.")
     try:
@@ -119,27 +126,43 @@ def _sample(folder: Path, language: str, how: Language) -> Sample | None:
         raise BenchmarkError(f"{folder}: the exercise lacks {error}. Fetch it again.") from None
     if kept is None:
         return None
-    task = "\n\n".join(read_text(path) for path in sorted((folder / ".docs").glob("i*.md"))).strip()
-    stub = read_text(folder / code[0]).rstrip()
+    stubs = {path: read_text(folder / path) for path in asked}
+    shown = {path: kept[path] for path in config["editor"] if path in kept} if how.several else {}
+    files = {**kept, **(stubs if len(stubs) > 1 else {})}  # of several files a reply may leave some as they are
     return Sample(
         id=f"{language}/{folder.name}",
         problem=Problem(
-            messages=(Message(role="user", content=_REQUEST.format(task=task, path=code[0], stub=stub)),),
-            check=Tests(files=kept, timeout_s=how.timeout_s),
-            reply=Reply(kind="code", path=code[0]),
+            messages=(Message(role="user", content=_request(folder, stubs, shown)),),
+            check=Tests(files=files, protected=tuple(kept), timeout_s=how.timeout_s),
+            reply=Reply(kind="files", paths=tuple(asked)) if len(asked) > 1 else Reply(kind="code", path=asked[0]),
             options=Options(max_tokens=4096),
         ),
         cluster=folder.name,
-        hidden=hidden_tests(kept, timeout_s=how.timeout_s),
+        hidden=hidden_tests(files, protected=kept, timeout_s=how.timeout_s),
         category=language,
     )
+
+
+def _request(folder: Path, stubs: Mapping[str, str], shown: Mapping[str, str]) -> str:
+    """What is asked: the task, the files as they are, and how to reply."""
+    task = "\n\n".join(read_text(path) for path in sorted((folder / ".docs").glob("i*.md"))).strip()
+    task += _BESIDE.format(files=_blocks(shown)) if shown else ""
+    if len(stubs) > 1:
+        return _SEVERAL.format(task=task, stubs=_blocks(stubs))
+    ((path, stub),) = stubs.items()
+    return _REQUEST.format(task=task, path=path, stub=stub.rstrip())
+
+
+def _blocks(files: Mapping[str, str]) -> str:
+    """Files as a reply is to hold them."""
+    return "\n\n".join(f"{path}\n```\n{text.rstrip()}\n```" for path, text in files.items())
 
 
 def _config(folder: Path) -> dict[str, list[str]]:
     path = folder / ".meta/config.json"
     try:
         files: Any = json.loads(read_text(path))["files"]
-        return {name: [str(one) for one in files.get(name, [])] for name in ("solution", "test", "example")}
+        return {name: [str(one) for one in files.get(name, [])] for name in ("solution", "test", "example", "editor")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BenchmarkError(f"{path}: this is no exercise's configuration ({error!r}). Fetch it again.") from None
 
@@ -150,6 +173,7 @@ def _support(folder: Path, left_out: set[str]) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and name not in left_out and path.stat().st_size <= _MOST_SUPPORT_BYTES:
+        product = path.suffix in _PRODUCTS or path.stat().st_size > _MOST_SUPPORT_BYTES
+        if path.is_file() and not hidden and name not in left_out and not product:
             found[name] = read_text(path)
     return found

@@ -5,9 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from understudy_servers.testing.frameworks.cargo_test import CargoTest
+from understudy_servers.testing.frameworks.catch2 import Catch2
 from understudy_servers.testing.frameworks.foreign import Foreign
 from understudy_servers.testing.frameworks.go_test import GoTest
 from understudy_servers.testing.frameworks.javascript import JEST, VITEST
+from understudy_servers.testing.frameworks.junit5 import Junit5
 from understudy_servers.testing.frameworks.node_test import NodeTest
 
 KNOWN: tuple[Foreign, ...] = (VITEST, JEST, NodeTest(), GoTest(), CargoTest())
@@ -18,7 +20,15 @@ def detect(root: Path) -> Foreign | None:
     return next((framework for framework in KNOWN if framework.found(root)), None)
 
 
-LOOSE: Mapping[str, Foreign] = {"package.json": NodeTest(), "go.mod": GoTest(), "Cargo.toml": CargoTest()}
+LOOSE: Mapping[str, Foreign] = {
+    "package.json": NodeTest(),
+    "go.mod": GoTest(),
+    "Cargo.toml": CargoTest(),
+    "CMakeLists.txt": Catch2(),
+    "build.gradle": Junit5(),
+    "build.gradle.kts": Junit5(),
+    "pom.xml": Junit5(),
+}
 """Those that need nothing installed in the project's folder, by the file that they look for."""
 
 

@@ -90,6 +90,8 @@ def _take(report: Report, kind: str, event: dict[str, Any]) -> None:
         report.finish = facts
     elif kind == "end":
         report.end = facts
+    elif kind == "sign":
+        report.signs.append(str(facts["sign"]))
     else:
         report.extra[kind] = facts
 
