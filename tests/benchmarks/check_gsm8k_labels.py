@@ -17,9 +17,9 @@ import click
 
 from understudy.problem import Message, Problem, Reply
 from understudy.reply import answer_from_text
-from understudy_harness.benchmarks.gsm8k import gold, number, same_number
+from understudy_harness.benchmarks.gsm8k import READ, gold, number, same_number
 
-PROBLEM = Problem(messages=(Message(role="user", content="?"),), reply=Reply(kind="value"))
+PROBLEM = Problem(messages=(Message(role="user", content="?"),), reply=Reply(kind="value", pattern=READ))
 SOLUTIONS = "grade_school_math/data/example_model_solutions.jsonl"
 RESPONSES = "routellm/evals/gsm8k/gsm8k_responses.csv"
 

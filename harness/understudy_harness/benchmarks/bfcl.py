@@ -138,7 +138,10 @@ def legal_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _calls(answer: Answer, names: Mapping[str, str]) -> list[bfcl_calls.Call]:
     if answer.tool_calls:
         return bfcl_calls.from_tool_calls(answer.tool_calls, names)
-    return bfcl_calls.from_text(answer.text)
+    # In the text too a model uses the names that it was shown; the benchmark's own are read as well.
+    return [
+        bfcl_calls.Call(names.get(call.name, call.name), call.arguments) for call in bfcl_calls.from_text(answer.text)
+    ]
 
 
 def _read(path: Path) -> list[Sample]:

@@ -18,6 +18,13 @@ from understudy_harness.sample import Grade, Grader, Sample, Split, Statement, s
 
 _GOLD = re.compile(r"#### (\-?[0-9\.\,]+)")
 _REQUEST = "\n\nThe last line is `Answer: number`."
+_DIGITS = r"(?<!\d)\d{1,3}(?:(?:,|\{,\}|\\,|[\u00a0\u2009\u202f])\d{3})+|(?<!\d)\d+"
+_NUMBER = rf"(?:[-+\u2212](?:\\?[$€£])?)?(?:(?:{_DIGITS})(?:\.\d+)?|(?<![\d.])\.\d+)(?:[eE][-+]?\d{{1,2}})?"
+_MARK = r"(?:####|\banswer(?:\s+is)?\s*[:=]|\banswer\s+is\b|\\boxed\s*\{)[\s*_`({\[\\$€£]*"
+READ = (  # the last number that a mark names and that is alone on its line; else the last number of the text
+    rf"(?i)\A(?:[\s\S]*{_MARK}(?={_NUMBER}[^\d\n]*(?:\n|\Z))|[\s\S]*?(?={_NUMBER}(?!\D*\d)))({_NUMBER})"
+)
+_MINUS = str.maketrans("\u2212", "-")
 _MOST_DIGITS = 60  # a longer "number" is a loop of the model, and comparing it costs time
 
 
@@ -33,9 +40,9 @@ class Gsm8k:
         """What is measured, in words."""
         return Statement(
             check="none",
-            grade="the last number of the reply equals the answer, as a number",
+            grade="the number equals the answer, as a number",
             cluster="the sample itself",
-            reply="the last number of the reply",
+            reply="the number after the last `####`, `Answer:` or `\\boxed{`, alone on its line; else the last number",
             source=f"GSM8K (Cobbe et al. 2021, MIT), {self.path.name}",
         )
 
@@ -74,11 +81,16 @@ def reference_answer(completion: str, answer: str) -> bool:
 
 def number(text: str) -> Decimal | None:
     """Read a number as people write it: "$1,234.50", "20.00", "50%", "-3."; None when it is none."""
-    plain = text.strip().strip("$€£%*` ").replace(",", "").rstrip(".").lstrip("$€£")
-    if not plain or len(plain) > _MOST_DIGITS or not re.fullmatch(r"-?\$?(\d+\.?\d*|\.\d+)", plain):
+    plain = text.strip().translate(_MINUS).strip("$€£%*`+ ")
+    plain = re.sub(r"(?<=\d)(?:,|\{,\}|\\,|[\u00a0\u2009\u202f])(?=\d)", "", plain).rstrip(".").lstrip("$€£\\")
+    if (
+        not plain
+        or len(plain) > _MOST_DIGITS
+        or not re.fullmatch(r"-?\\?[$€£]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?", plain, re.I)
+    ):
         return None
     try:
-        return Decimal(plain.replace("$", ""))
+        return Decimal(re.sub(r"[\\$€£]", "", plain))
     except InvalidOperation:
         return None
 
@@ -98,7 +110,7 @@ def _sample(record: Record) -> Sample:
         id=f"gsm8k/{record.line}",
         problem=Problem(
             messages=(Message(role="user", content=question.strip() + _REQUEST),),
-            reply=Reply(kind="value"),
+            reply=Reply(kind="value", pattern=READ),
             options=Options(max_tokens=512),
         ),
         cluster=f"gsm8k/{record.line}",

@@ -171,6 +171,26 @@ async def test_every_item_of_the_suite_is_right_with_its_own_calls_and_wrong_wit
         assert (await benchmark.grade(sample, Answer(tool_calls=other, text="Hm."), Grader())).score == 0.0
 
 
+async def test_calls_in_the_text_may_use_the_names_that_the_model_was_shown(tmp_path: Path) -> None:
+    function = {"name": "math.hypot", "description": "d", "parameters": {
+        "type": "dict", "properties": {"x": {"type": "integer"}}, "required": ["x"],
+    }}  # fmt: skip
+    item = {"id": "s_0", "question": [[{"role": "user", "content": "?"}]], "function": [function]}
+    path = tmp_path / "BFCL_v4_simple_python.json"
+    path.write_text(json.dumps(item) + "\n", encoding="utf-8")
+    (tmp_path / "possible_answer").mkdir()
+    truth = {"id": "s_0", "ground_truth": [{"math.hypot": {"x": [4]}}]}
+    (tmp_path / "possible_answer" / path.name).write_text(json.dumps(truth) + "\n", encoding="utf-8")
+    benchmark = open_benchmark(f"bfcl:{path}")
+    (sample,) = benchmark.samples("all")
+    for text, word in (
+        ("[math_hypot(x=4)]", "right"),
+        ("math.hypot(x=4)", "right"),
+        ("[hypot(x=4)]", "wrong_function"),
+    ):
+        assert (await benchmark.grade(sample, Answer(text=text), Grader())).word == word
+
+
 def test_the_suite_is_large_enough_for_a_ratio_on_its_test_samples() -> None:
     samples = open_benchmark("toolcalling").samples("test")
     assert len(samples) >= 100

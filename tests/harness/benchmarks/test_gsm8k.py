@@ -72,6 +72,23 @@ def test_the_reference_rule_marks_cents_wrong() -> None:
         pytest.param("First 7, then 9.\nAnswer: 42", "42", "right", id="several numbers"),
         pytest.param("10 - 15 = -5", "-5", "right", id="negative"),
         pytest.param("0042", "42", "right", id="zeros in front"),
+        pytest.param("#### 42\nFor 40 + 2 is that.", "42", "right", id="the mark, then why"),
+        pytest.param("**Answer:** 42\nCheck: 2 * 21", "42", "right", id="the answer before the reasoning"),
+        pytest.param("Answer: 42\r\nIt took 7 steps.", "42", "right", id="a carriage return"),
+        pytest.param("Answer: 40\nNo.\nAnswer: 42\n2 tries", "42", "right", id="a second answer holds"),
+        pytest.param("Answer: 6 x 7 = 42", "42", "right", id="a calculation behind the mark"),
+        pytest.param("\\boxed{1{,}234}", "1234", "right", id="a comma of LaTeX"),
+        pytest.param("\\boxed{42 \\text{ cm}}, in 3 steps\n", "42", "wrong", id="not alone on its line"),
+        pytest.param("Answer: 4\u202f200", "4200", "right", id="a thin space"),
+        pytest.param("In 2019 200 people", "200", "right", id="a year beside it"),
+        pytest.param("Answer: \uff14\uff12", "42", "right", id="wide digits"),
+        pytest.param("Answer: \u22125", "-5", "right", id="a typographic minus"),
+        pytest.param("Answer: -$5", "-5", "right", id="minus before the dollar"),
+        pytest.param("Answer: -$5", "5", "wrong", id="and it counts"),
+        pytest.param("Answer: .5", "5", "wrong", id="a decimal without its zero"),
+        pytest.param("so it is...5", "5", "right", id="dots are none"),
+        pytest.param("Answer: 1.5e3", "1500", "right", id="an exponent"),
+        pytest.param("Answer: 1e99", "42", "wrong", id="a huge exponent"),
         pytest.param("1234.5", "1234", "wrong", id="a decimal that is another number"),
         pytest.param("5", "-5", "wrong", id="the sign is missing"),
         pytest.param("Answer: 42, not 40", "42", "wrong", id="the last number counts"),
@@ -90,6 +107,25 @@ async def test_replies_as_models_write_them(tmp_path: Path, text: str, right: st
     grade = await benchmark.grade(sample, answer_from_text(text, sample.problem), Grader())
     assert grade.word == word
     assert grade.score == float(word == "right")
+
+
+@pytest.mark.parametrize(
+    "text", ["1 " * 40_000, "1" * 80_000, "1,111" * 16_000, "Answer: " * 10_000, "#### 5 6\n" * 8_000]
+)
+def test_reading_a_reply_takes_time_in_proportion_to_its_length(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps({"question": "q", "answer": "#### 5"}), encoding="utf-8")
+    (sample,) = open_benchmark(f"gsm8k:{path}").samples("all")
+    assert (answer_from_text(text, sample.problem).value is None) is text.startswith("Answer")
+
+
+def test_a_plain_number_is_read_without_its_currency_so_that_votes_for_it_count_together(tmp_path: Path) -> None:
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps({"question": "q", "answer": "#### 20"}), encoding="utf-8")
+    (sample,) = open_benchmark(f"gsm8k:{path}").samples("all")
+    assert {answer_from_text(text, sample.problem).value for text in ("Answer: $20", "Answer: \\$20", "It is 20.")} == {
+        "20"
+    }
 
 
 @needs_lines
