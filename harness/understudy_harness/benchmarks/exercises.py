@@ -100,7 +100,8 @@ def _java(files: Files, config: Mapping[str, list[str]]) -> Files | None:
     if _LIBRARY.search(files["build.gradle"]):
         return None
     kept = {path: text for path, text in files.items() if path == "build.gradle" or path.startswith("src/")}
-    return {**kept, **{path: _DISABLED.sub("", kept[path]) for path in config["test"]}}
+    beside = {*config["test"], *(path for path in kept if path.startswith("src/test/"))}
+    return {**kept, **{path: _DISABLED.sub("", kept[path]) for path in beside}}
 
 
 LANGUAGES: Mapping[str, Language] = {

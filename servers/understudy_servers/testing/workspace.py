@@ -19,6 +19,7 @@ MAX_ENTRIES = 8_000  # files and folders together
 MAX_NAME = 255  # bytes of a file name, on every usual file system
 CONTROLS = frozenset({"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
 COMPILED = (".pth", ".pyc", ".pyo", ".so", ".pyd")  # files that Python would load without anyone having read them
+OTHER_LANGUAGES = (".java", ".cpp", ".cc", ".cxx", ".h", ".hpp", ".go", ".rs", ".js", ".mjs", ".ts")
 # Libraries that tests use to generate values or to compare them: whoever stands in for one decides what is equal.
 LIBRARIES = frozenset(
     {"hypothesis", "numpy", "pandas", "scipy", "mock", "parameterized", "ddt", "dirty_equals", "freezegun", "faker"}
@@ -131,6 +132,8 @@ def takes_over(path: str, known: Mapping[str, str], text: str = "") -> bool:
     if path in known:
         return False
     name = parts[0].partition(".")[0]
+    if parts[-1].endswith(OTHER_LANGUAGES):  # `Queue.java` stands before no module
+        return False
     compiled = parts[-1].endswith(COMPILED) and "__pycache__" not in parts  # what lies there is never read
     return compiled or name in sys.stdlib_module_names | RUNNERS | LIBRARIES
 

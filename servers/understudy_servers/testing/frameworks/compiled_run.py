@@ -151,7 +151,7 @@ def errors_in(said: str) -> list[dict[str, str]]:
     ]
 
 
-class Tests:
+class Heard:
     """What the process of the tests has said so far."""
 
     def __init__(self) -> None:
@@ -170,9 +170,9 @@ class Tests:
             self.facts.setdefault(name, {key: utf8(str(event.get(key, ""))) for key in FACTS})
         elif kind == "end":
             failed = name in self.facts
-            if failed != (event["outcome"] == "failed"):
+            if failed != (event.get("outcome") == "failed"):
                 raise Tampered("report_forged")
-            self.outcomes[name], self.running = str(event["outcome"]), ""
+            self.outcomes[name], self.running = str(event.get("outcome")), ""
         elif kind == "done" and not self.running:
             self.done = True
         else:
@@ -195,31 +195,42 @@ def utf8(text: str) -> str:
         return text
 
 
-def run(command: Sequence[str]) -> Tests:
+def run(command: Sequence[str]) -> Heard:
     """Run the program of the tests and read what it reports.
 
     Raises:
         Tampered: a line that it sent is not one of the stand-in's.
     """
-    tests, secret = Tests(), secrets.token_hex(16)
+    heard, secret = Heard(), secrets.token_hex(16)
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
             process = subprocess.Popen(command, stdin=theirs.fileno())
-        ours.sendall(secret.encode() + b"\n")
-        for line in lines_of(ours, process):
-            try:
-                event = json.loads(line)
-                genuine = secrets.compare_digest(str(event.pop("s")), secret)
-                if genuine:
-                    tests.take(event)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                genuine = False
-            if not genuine:
-                raise Tampered("report_forged")
-        if not tests.done:
-            tests.cut_short(process.wait())
-    return tests
+        try:
+            ours.sendall(secret.encode() + b"\n")
+            for line in lines_of(ours, process):
+                heard.take(genuine(line, secret))
+            if not heard.done:
+                heard.cut_short(process.wait())
+        finally:
+            process.kill()
+            process.wait()
+    return heard
+
+
+def genuine(line: bytes, secret: str) -> dict[str, Any]:
+    """The event in a line.
+
+    Raises:
+        Tampered: it is none of the stand-in's.
+    """
+    try:
+        event: dict[str, Any] = json.loads(line)
+        if secrets.compare_digest(str(event.pop("s")), secret) and isinstance(event["e"], str):
+            return event
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise Tampered("report_forged")
 
 
 def lines_of(ours: socket.socket, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
@@ -254,22 +265,22 @@ def main(language: str, compiler: str, *names: str) -> int:
     put("start")
     build = Path(tempfile.mkdtemp())
     errors: list[dict[str, str]] = []
-    tests = Tests()
+    heard = Heard()
     try:
         command = COMPILERS[language](compiler, build)
-        tests = run([*command, *names])
+        heard = run([*command, *names])
     except Broken as broken:
         errors = errors_in(str(broken))
     except Tampered as sign:
         put("sign", sign=str(sign))
     for error in errors:
         put("collect_error", **error)
-    for name, outcome in tests.outcomes.items():
-        put("test", **{"ms": 0, **tests.facts.get(name, {}), "id": name, "outcome": outcome})
-    failed = sum(outcome == "failed" for outcome in tests.outcomes.values())
-    status = 1 if failed or errors or not tests.done else 0
-    if tests.done or tests.outcomes or errors:
-        put("collected", ids=list(tests.outcomes))
+    for name, outcome in heard.outcomes.items():
+        put("test", **{"ms": 0, **heard.facts.get(name, {}), "id": name, "outcome": outcome})
+    failed = sum(outcome == "failed" for outcome in heard.outcomes.values())
+    status = 1 if failed or errors or not heard.done else 0
+    if heard.done or heard.outcomes or errors:
+        put("collected", ids=list(heard.outcomes))
         put("finish", failed=failed, errors=len(errors))
         put("end", code=status)
     return status

@@ -74,19 +74,22 @@ public class Assertions {
 
   public static final class ThrownBy<T extends Throwable> {
     private final Class<? extends T> type;
+    private String described = "";
 
     ThrownBy(Class<? extends T> type) {
       this.type = type;
     }
 
+    public ThrownBy<T> as(String words, Object... arguments) {
+      described = "[" + Assert.formatted(words, arguments) + "] ";
+      return this;
+    }
+
     public Assert<Throwable> isThrownBy(ThrowingCallable code) {
       Throwable thrown = catchThrowable(code);
-      if (thrown == null) throw new Failed("Expecting code to raise " + type.getName() + ", and nothing was raised.", null, null);
-      if (!type.isInstance(thrown)) {
-        Failed failed = new Failed("Expecting code to raise " + type.getName() + ", and it raised " + Assert.show(thrown), null, null);
-        failed.initCause(thrown);
-        throw failed;
-      }
+      String wanted = described + "Expecting code to raise " + type.getName();
+      if (thrown == null) throw new Failed(wanted + ", and nothing was raised.", null, null);
+      if (!type.isInstance(thrown)) throw new Failed(wanted + ", and it raised " + Assert.show(thrown), null, null);
       return new Assert<>(thrown);
     }
   }

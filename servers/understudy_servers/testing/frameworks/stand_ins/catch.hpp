@@ -339,10 +339,11 @@ class Approx {
 };
 
 }  // namespace Catch
+using Catch::Approx;  // as in the single header
 
 #define UNDERSTUDY_JOIN_(a, b) a##b
 #define UNDERSTUDY_JOIN(a, b) UNDERSTUDY_JOIN_(a, b)
-#define UNDERSTUDY_NAME(word) UNDERSTUDY_JOIN(word, __LINE__)
+#define UNDERSTUDY_NAME(word) UNDERSTUDY_JOIN(word, __COUNTER__)
 #define UNDERSTUDY_HERE Catch::Place{__FILE__, __LINE__}
 #define UNDERSTUDY_FIRST(name, ...) name
 
