@@ -14,6 +14,8 @@ from understudy_servers.docs.ids import LibraryRef, normal
 from understudy_servers.docs.index.store import IndexedVersion
 from understudy_servers.docs.sources.source import Source
 
+# import aliases that everybody writes and no metadata tells
+CUSTOMARY = {"np": "numpy", "pd": "pandas", "plt": "matplotlib", "tf": "tensorflow", "nx": "networkx", "sns": "seaborn"}
 _PREFERRED = {"installed": 0, "folder": 1, "locked": 2, "network": 3}
 
 
@@ -146,6 +148,7 @@ def _spellings(name: str) -> list[str]:
     forms = [lowered, normal(lowered)]
     forms += [re.sub(r"[.-]?js$", "", form) for form in forms if re.search(r"[.-]js$", form)]
     forms += [form.removeprefix("python-") for form in forms]
+    forms += [CUSTOMARY.get(lowered, "")]
     return list(dict.fromkeys(form for form in forms if form))
 
 

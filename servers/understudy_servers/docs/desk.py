@@ -223,19 +223,30 @@ class Desk:
             reranking=reranked,
         )
 
-    def places(self, name: str, library_id: str = "") -> list[tuple[Library, str]]:
-        """Return where a symbol is looked for: the named library, the one its first part imports, else all indexed."""
+    def places(self, name: str, library_id: str = "") -> tuple[list[tuple[Library, str]], bool]:
+        """Return where a symbol is looked for, and whether that was said: the named library, else the one its first
+        part imports, else all that are indexed.
+
+        Raises:
+            NotIndexed: the library named is not there.
+        """
         if library_id:
-            return [self.locate(library_id)]
+            return [self.locate(library_id)], True
         libraries = self.libraries()
         first = re.split(r"\.|::|/", name.strip())[0]
         named = catalog.find(libraries, LibraryRef(name=first)) if first and first != name.strip() else []
         if named:
-            return [(named[0], named[0].versions[0])]
-        return [(one, number) for one in libraries.values() for number in one.versions[:1] if number in one.indexed]
+            return [(named[0], named[0].versions[0])], True
+        if first != name.strip() and first in catalog.CUSTOMARY:
+            raise catalog.not_indexed(libraries, catalog.CUSTOMARY[first])
+        every = [(one, number) for one in libraries.values() for number in one.versions[:1] if number in one.indexed]
+        return every, False
 
-    def symbol(self, places: Sequence[tuple[Library, str]], name: str) -> Found:
+    def symbol(self, places: Sequence[tuple[Library, str]], name: str, *, said: bool = True) -> Found:
         """Look a symbol up by name in indexed versions, in order.
+
+        Args:
+            said: the library was named, so that the symbol's first part may be an import alias of it.
 
         Raises:
             NotIndexed: no such symbol is there; near names are suggested.
@@ -243,7 +254,7 @@ class Desk:
         versions = [self._indexed(library, number) for library, number in places]
         ids = [version.id for version in versions]
         with self.store.reading() as connection:
-            chunks = find_symbols(connection, ids, name)
+            chunks = find_symbols(connection, ids, name, aliased=said)
             if not chunks:
                 near = nearest_names(connection, ids, name)
                 searched = (

@@ -140,10 +140,10 @@ class Answers:
         with readable(*EXPECTED):
             if not name:
                 raise BadLibraryId("name is missing. Write one symbol's name, such as 'pydantic.BaseModel'.")
-            places = await to_thread.run_sync(self.desk.places, name, libraryId)
+            places, said = await to_thread.run_sync(self.desk.places, name, libraryId)
             for library, number in places:
                 await self.ready(library, number, ctx)
-            found = await to_thread.run_sync(self.desk.symbol, places, name)
+            found = await to_thread.run_sync(partial(self.desk.symbol, places, name, said=said))
         return result(*pack(found, query=name, tokens=self.tokens, page=1, secret=self.secret))
 
     async def libraries(self, roots: Roots, filter: str = "") -> Annotated[CallToolResult, LibrariesFields]:

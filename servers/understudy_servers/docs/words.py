@@ -22,6 +22,12 @@ _STOP_WORDS = (
 )
 _STOP = frozenset(_STOP_WORDS.split())
 MAX_TERMS = 48
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_CODE_LINE = re.compile(
+    r"\s*(?:@\w|>>> |(?:async )?(?:def|with|for) .*:|(?:class|if|while|else|elif|try|except)\b.*:\s*$|"
+    r"from \w\S* import |import \w|return\b|pass\s*$|[\w.\[\]]+\s*[-+*/|]?=[^=]|"
+    r"(?:await |print)?[\w.]+\(.*\)\s*$|[)}\]]+,?\s*$)"
+)
 
 
 def split_identifier(name: str) -> str:
@@ -60,6 +66,15 @@ def identifiers(query: str) -> Iterator[str]:
             if name not in seen:
                 seen.add(name)
                 yield name
+
+
+def prose_of(query: str) -> str:
+    """Return what a question says outside the code it shows; the whole question when that is hardly anything."""
+    lines = _FENCE.sub("\n", query).split("\n")
+    if len(lines) == 1:
+        return query
+    prose = "\n".join(line for line in lines if not _CODE_LINE.match(line))
+    return prose if len(_WORD.findall(prose)) > 2 else query
 
 
 def count_tokens(text: str) -> int:

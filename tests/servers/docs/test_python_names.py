@@ -280,3 +280,14 @@ def test_no_package_however_tangled_is_too_much(files: Mapping[str, list[str]]) 
 
     for chunk in package_chunks(modules):
         assert chunk.title
+
+
+def test_a_star_brings_only_what_the_module_says_it_offers(look: Look) -> None:
+    files = {
+        "lib/__init__.py": "from lib.inner import *\nfrom lib.path import *\n",
+        "lib/inner.py": "from lib._basic import _walk as shortest_path\n__all__ = ['between']\ndef between(): ...\n",
+        "lib/_basic.py": "def _walk():\n    '''Not for you.'''\n",
+        "lib/path.py": "__all__ = ['shortest_path']\ndef shortest_path():\n    '''The way.'''\n",
+    }
+
+    assert "The way." in look(files, "lib.shortest_path").text

@@ -5,6 +5,7 @@ chunk ids. The two lists are fused by reciprocal rank (Cormack, Clarke, Buettche
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,15 @@ PAIRED = 3  # common words of which any two decide too
 RRF_K = 60
 WORDS_WEIGHT, VECTORS_WEIGHT = 1.0, 1.0  # docs/decisions/0011-docs-ranking.md
 DOT_PRIOR, DOT_FLOOR = 0.15, 0.5  # a name four dots deep is rarely what is asked for
-DEMOTED, FLAGGED = 0.8, 0.5
+DEMOTED, FLAGGED, HISTORY = 0.8, 0.5, 0.4
+_HISTORY = re.compile(
+    r"what's changed|change ?log|release (?:notes|history)|new contributors|(?:^|> )(?:version |release )?v?\d+\.\d+\S*"
+    r"(?: [(\[]| >|$)",
+    re.IGNORECASE,
+)
+_ASKS_HISTORY = re.compile(
+    r"\b(?:chang|release|new in|news|migrat|deprecat|remov|since|version|upgrad|fixed|histor)", re.I
+)
 ROLL_UP = 5  # chunks of a page that count towards it, each divided by its rank in the page
 PAGES = 50  # that are returned; a reply has at most twenty
 PINNED = 10.0  # above any fused score, which is at most 2 / 61
@@ -79,7 +88,9 @@ def search(
         ranks = (("words", by_words), ("vectors", by_vectors))
         return named + [f"{label} #{ranking[chunk]}" for label, ranking in ranks if chunk in ranking]
 
-    return _pages(connection, {**dict.fromkeys(pins, 0.0), **fused}, pins, why)
+    return _pages(
+        connection, {**dict.fromkeys(pins, 0.0), **fused}, pins, why, history=bool(_ASKS_HISTORY.search(query))
+    )
 
 
 def _ranks(ranking: Sequence[int]) -> dict[int, int]:
@@ -153,8 +164,14 @@ def _pages(
     fused: Mapping[int, float],
     pins: Mapping[int, float],
     why: Callable[[int], list[str]],
+    *,
+    history: bool = True,
 ) -> list[Page]:
-    """Return the best pages of the chunks in `fused`, whose scores get their priors here."""
+    """Return the best pages of the chunks in `fused`, whose scores get their priors here.
+
+    Args:
+        history: lists of changes count in full; else they stand back, for they name everything and explain nothing.
+    """
     rows = connection.execute(
         "SELECT id, version, position, kind, title, source, page, parent, flag, demoted FROM chunk "
         "WHERE id IN (SELECT value FROM json_each(?))",  # one text of the statement, whatever the number
@@ -164,6 +181,8 @@ def _pages(
     for row in rows:
         id, version, position, kind, title, _, page, _, flag, demoted = row
         score = fused[id] * _prior(kind, title, flag, demoted) + pins.get(id, 0.0)
+        if not history and kind == "prose" and _HISTORY.search(title):
+            score *= HISTORY
         grouped.setdefault((version, page), []).append((-score, position, row))
     ranked = []
     for (version, name), found in grouped.items():

@@ -4,27 +4,32 @@ import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from understudy_servers.docs.words import identifiers
+from understudy_servers.docs.words import identifiers, prose_of
 
 MAX_BASES = 24  # classes visited when a member is looked for among base classes
 _CODE = re.compile(r"_|[a-z][A-Z]|\.|^[A-Z][a-z]+[A-Z]")
 
 
-def find_symbols(connection: sqlite3.Connection, versions: Sequence[int], name: str) -> list[int]:
-    """Return the chunks a dotted or single name means, best first; empty when no symbol of these versions has it."""
+def find_symbols(
+    connection: sqlite3.Connection, versions: Sequence[int], name: str, *, aliased: bool = True
+) -> list[int]:
+    """Return the chunks a dotted or single name means, best first; empty when no symbol of these versions has it.
+
+    Args:
+        aliased: the first part may be an import alias of the library, so that `pd.merge` means `merge` in pandas. Not
+            where no library was named: any of them may have a `merge`.
+    """
     name = name.strip().strip("`").removesuffix("()").strip(".")
     if not name or not versions:
         return []
     parts = name.split(".")
-    for start in range(len(parts)):
+    for start in range(len(parts) if aliased else 1):
         wanted = ".".join(parts[start:])
         if start and len(parts) - start < 2:
-            break  # `pd.merge` may become `merge`, but a dotted name that fails is not any symbol with its last part
+            break  # a dotted name that fails is not any symbol with its last part
         if found := _by_name(connection, versions, wanted) or _inherited(connection, versions, wanted):
             return found
-    if len(parts) == 2 and (found := _by_name(connection, versions, parts[1])):
-        return found  # `pd.merge`: the first part is an import alias
-    return []
+    return _by_name(connection, versions, parts[1]) if aliased and len(parts) == 2 else []
 
 
 def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: str, limit: int = 3) -> list[int]:
@@ -33,6 +38,7 @@ def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: s
     A word counts as a name when it is the whole query or, within one library, dotted or in snake or camel case.
     Backticks and parentheses do not count: in questions they mark the asker's own variables as often.
     """
+    query = prose_of(query)  # code that is shown names what the asker has, not what the question is about
     whole = query.strip()
     found: dict[int, None] = {}
     named: list[str] = []

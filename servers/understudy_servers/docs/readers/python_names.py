@@ -44,9 +44,21 @@ class Package:
         if rest and holder and holder.kind == "attribute" and holder.bases:  # a method of an instance
             return self.resolve(module, f"{holder.bases[0]}.{rest}", hops + 1)
         for star in known.stars:
-            if star != module and is_public(first) and (found := self.resolve(star, name, hops + 1)):
+            taken = star != module and is_public(first) and self._given_by_star(star, first)
+            if taken and (found := self.resolve(star, name, hops + 1)):
                 return found
         return None
+
+    def _given_by_star(self, module: str, name: str) -> bool:
+        """Say whether `from module import *` may bring a name: `__all__` leaves out what a module uses itself."""
+        known = self.modules.get(module)
+        return (
+            known is None
+            or known.exported is None
+            or bool(known.exported_from)
+            or known.computed
+            or (name in known.exported)
+        )
 
     def _target(self, source: str, original: str, rest: str) -> tuple[str, str] | None:
         """Turn an import of `original` from `source`, followed by attributes `rest`, into a module and a name."""
