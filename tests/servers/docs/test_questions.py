@@ -90,3 +90,13 @@ def test_customary_import_aliases_mean_their_library_and_its_absence_is_said(ins
     assert desk.locate("np")[0].key == "/pypi/numpy"
     with pytest.raises(NotIndexed, match="'pandas' is not indexed"):
         desk.places("pd.merge")
+
+
+def test_a_name_with_one_wrong_letter_finds_the_symbol_it_was_meant_to_be(install: Install, desk: Desk) -> None:
+    source = "def minimize(f):\n    '''Find the least.'''\ndef minimal(f):\n    '''Whether it is.'''\n"
+    install("lib", "1.0", {"lib.py": source + "def describe():\n    '''What to minimise, minimise, minimise.'''\n"})
+
+    assert ask(desk, "lib.minimise")[0] == "lib.minimize"
+    assert ask(desk, "how does lib.minimise work")[0] == "lib.minimize"
+    with pytest.raises(NotIndexed, match=r"Nearest: lib\.minimize\."):
+        desk.symbol([desk.locate("lib")], "lib.minimise")

@@ -3,10 +3,13 @@
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 
 from understudy_servers.docs.words import identifiers, prose_of
 
 MAX_BASES = 24  # classes visited when a member is looked for among base classes
+CLOSE = 60  # names that are compared with one that is none
+ALIKE = 0.87  # of two last parts, as difflib measures it: one letter of eight is another
 _CODE = re.compile(r"_|[a-z][A-Z]|\.|^[A-Z][a-z]+[A-Z]")
 
 
@@ -48,6 +51,7 @@ def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: s
         alone = name == whole.removesuffix("()")
         if alone or (len(versions) == 1 and len(name) > 3 and _CODE.search(name)):
             chunks = find_symbols(connection, versions, name)[:limit]
+            chunks = chunks or _misspelled(connection, versions, name)[:1]
             found |= dict.fromkeys(chunks)
             named += [name] if chunks else []
         if len(found) >= limit:
@@ -56,18 +60,35 @@ def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: s
 
 
 def nearest_names(connection: sqlite3.Connection, versions: Sequence[int], name: str, limit: int = 5) -> list[str]:
-    """Return names that share the last part's beginning with `name`, for a 'did you mean' line."""
-    leaf = name.rpartition(".")[2].lower()
+    """Return names whose last part begins as that of `name` does, the most alike first, for a 'did you mean' line."""
+    wanted = name.lower()
+    leaf = wanted.rpartition(".")[2]
     marks = ",".join("?" * len(versions))
     for length in range(len(leaf), 2, -1):
         rows = connection.execute(
             f"SELECT DISTINCT name FROM symbol WHERE leaf >= ? AND leaf < ? AND version IN ({marks}) "
             "ORDER BY length(name), name LIMIT ?",
-            (leaf[:length], leaf[:length] + "\U0010ffff", *versions, limit),
+            (leaf[:length], leaf[:length] + "\U0010ffff", *versions, CLOSE),
         ).fetchall()
         if rows:
-            return [row["name"] for row in rows]
+            alike = {row["name"]: (_likeness(leaf, row["name"]), _ratio(wanted, row["name"].lower())) for row in rows}
+            return sorted(alike, key=lambda one: alike[one], reverse=True)[:limit]
     return []
+
+
+def _misspelled(connection: sqlite3.Connection, versions: Sequence[int], name: str) -> list[int]:
+    """Return the chunks of the one symbol that a name which is none was meant to be, if it is all but the same."""
+    near = nearest_names(connection, versions, name, limit=1)
+    close = near and _likeness(name.lower().rpartition(".")[2], near[0]) >= ALIKE
+    return _by_name(connection, versions, near[0]) if close else []
+
+
+def _likeness(leaf: str, name: str) -> float:
+    return _ratio(leaf, name.lower().rpartition(".")[2])
+
+
+def _ratio(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _by_name(connection: sqlite3.Connection, versions: Sequence[int], name: str) -> list[int]:
