@@ -49,7 +49,10 @@ class TestAll(unittest.TestCase):
         self.assertEqual(mul(3, 4), 12)
 """
 MORE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "corpus" / "more_forgeries.py"))
-FORGED: dict[str, tuple[str, Mapping[str, str]]] = MORE["FORGERIES"]
+LATER = ("forgeries_by_looks.py", "forgeries_beyond_values.py")
+FORGED: dict[str, tuple[str, Mapping[str, str]]] = dict(MORE["FORGERIES"])
+for later in LATER:
+    FORGED |= runpy.run_path(str(Path(__file__).parent / "corpus" / later))["FORGERIES"]
 # Wrong solutions that do in process what no step but hidden tests can tell from a right one: they hard-code the cases.
 KNOWN_CASES = frozenset({"counts_its_calls"})
 RIGHT = {"solution.py": "def add(a, b):\n    return a + b\n\ndef mul(a, b):\n    return a * b\n"}

@@ -1,6 +1,7 @@
 """What each step of a proof makes of the runs that it asks for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -61,9 +62,48 @@ def test_a_test_that_was_not_run_by_the_canaries_is_a_sign() -> None:
     [("passed", None, ""), ("failed", "flaky", "then failed"), ("infra_error", "infra_error", "why")],
 )
 def test_a_cold_run_confirms_or_not(cold: Verdict, verdict: str | None, reason: str) -> None:
-    proof = proved(LOOSE, ended("failed"), ended(cold, "why"))
+    proof = proved(LOOSE, ended("failed"), ended(cold, "why"), ended(cold, "why"))
     assert (proof.verdict, proof.reason) == (verdict, reason)
     assert "cannot be run apart" in proof.notes[0]
+
+
+def test_tests_that_pass_only_in_the_shape_they_are_written_in_refute() -> None:
+    proof = proved(LOOSE, ended("failed"), ended("failed"), ended("passed"))
+    assert (proof.verdict, proof.reason) == ("tampered", "canary_seen")
+
+
+def test_tests_that_look_at_their_own_text_may_fail_in_another_shape() -> None:
+    text = "import inspect\n" + TESTS
+    plan = replace(LOOSE, files={"test_s.py": text, "s.py": ""})
+    proof = proved(plan, ended("failed"), ended("failed"), ended("passed"))
+    assert (proof.verdict, proof.steps) == (None, ["canary", "cold"])
+
+
+def test_what_the_candidate_changed_in_a_library_refutes() -> None:
+    told = ended("passed")
+    told.report.extra["guard"] = {"changed": ["re.match"], "reached": []}
+    proof = proved(LOOSE, ended("failed"), told)
+    assert (proof.verdict, proof.reason) == ("tampered", "changed:re.match")
+
+
+def test_a_parametrized_test_must_have_the_cases_that_are_written() -> None:
+    text = "import pytest\n@pytest.mark.parametrize('x', [1, 2])\n" + "def test_f(x):\n    assert f(x) == 1\n"
+    plan = replace(LOOSE, files={"test_s.py": text, "s.py": ""})
+    for count, reason in ((2, ""), (1, f"cases_changed:{NAME}")):
+        names = [f"{NAME}[{number}]" for number in range(count)]
+        told = Judgement("passed", "", Report(ids=names, outcomes=dict.fromkeys(names, "passed")))
+        assert proved(plan, ended("failed"), told).reason == reason
+
+
+@pytest.mark.parametrize(("runs", "verdict"), [(["failed"], None), (["passed", "passed"], "tampered")])
+def test_an_assertion_that_was_reached_is_turned_too(runs: list[Verdict], verdict: str | None) -> None:
+    text = "from s import f\n\ndef test_f():\n    if f():\n        assert f() == 1\n"
+    plan = replace(LOOSE, files={"test_s.py": text, "s.py": ""})
+    told = ended("passed")
+    told.report.extra["guard"] = {"changed": [], "reached": [NAME]}
+    proof = proved(plan, told, *(ended(outcome) for outcome in runs))
+    assert proof.verdict == verdict
+    assert verdict is not None or proof.steps == ["canary", "cold"]
 
 
 def test_halves_that_agree_confirm_and_halves_that_differ_refute() -> None:
@@ -91,7 +131,7 @@ def test_halves_that_say_nothing_lead_to_a_cold_run(outcome: Verdict, words: str
 
 def test_a_suite_of_a_project_that_depends_on_its_order_passes_with_a_note() -> None:
     plan = Plan(files={"test_s.py": TESTS}, tests=("test_s.py",), root="/nowhere")
-    proof = proved(plan, ended("failed"), ended("failed"), ended("passed"))
+    proof = proved(plan, ended("failed"), ended("failed"), ended("failed"), ended("passed"))
     assert (proof.verdict, proof.steps) == (None, ["canary", "cold"])
     assert proof.notes == [f"{ORDER} In another one {NAME} failed."]
 

@@ -29,6 +29,7 @@ _NEAR = frozenset(
 _BOUNDS = {"assertLess": "-inf", "assertLessEqual": "-inf", "assertGreater": "inf", "assertGreaterEqual": "inf"}
 _STRICT = {"assertLessEqual": "assertLess", "assertGreaterEqual": "assertGreater"}
 _CLOSE = frozenset({"isclose", "allclose", "array_equal"})
+_TOLERANT = frozenset({"approx"})  # whose keywords say how near is near enough
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Canary:
 
     source: str
     must_fail: tuple[str, ...]
+    other_ways: bool = False  # some assertion can be turned in another way as well
 
 
 class Draw:
@@ -50,8 +52,18 @@ class Draw:
         self.name = f"_{self.random.getrandbits(40):010x}"
 
 
-def turn(source: str, path: str, helpers: Mapping[str, set[str]] | None = None, draw: Draw | None = None) -> Canary:
+def turn(
+    source: str,
+    path: str,
+    helpers: Mapping[str, set[str]] | None = None,
+    draw: Draw | None = None,
+    *,
+    alike: bool = False,
+) -> Canary:
     """Turn every assertion of a test file, also in functions that the tests call.
+
+    With `alike`, what is expected stays of its kind: `P(3)` becomes `P(18)` and not a number, of a `raises` with a
+    pattern the pattern changes and not the class. Where that changes nothing, `other_ways` is False.
 
     Raises:
         SyntaxError: the source is not Python.
@@ -60,9 +72,9 @@ def turn(source: str, path: str, helpers: Mapping[str, set[str]] | None = None, 
     names = certain.names_of(tree, helpers or {})
     must_fail = [name for name, body, seen in certain.tests_of(tree, path, names) if certain.sites(body, seen)]
     _expect_other_values(tree, draw, None)
-    turner = _Turner(names, draw, None)
+    turner = _Turner(names, draw, None, alike=alike)
     turner.visit(tree)
-    return Canary(_written(tree, draw), tuple(must_fail))
+    return Canary(written(tree, draw), tuple(must_fail), turner.other_ways)
 
 
 def turn_one(source: str, path: str, number: int, draw: Draw) -> Canary:
@@ -80,7 +92,7 @@ def turn_one(source: str, path: str, number: int, draw: Draw) -> Canary:
             chosen[id(own[number % len(own)])] = name
     _expect_other_values(tree, draw, chosen)
     _Turner(names, draw, chosen).visit(tree)
-    return Canary(_written(tree, draw), tuple(chosen.values()))
+    return Canary(written(tree, draw), tuple(chosen.values()))
 
 
 def most_assertions(source: str, path: str) -> int:
@@ -107,7 +119,7 @@ def turn_helper(source: str, path: str, draw: Draw | None = None) -> str:
         cast(ast.stmt, turner.visit(node)) if isinstance(node, certain.Function | ast.ClassDef) else node
         for node in tree.body
     ]
-    return _written(tree, draw)
+    return written(tree, draw)
 
 
 def _turnable(site: ast.stmt, names: Names) -> bool:
@@ -117,10 +129,12 @@ def _turnable(site: ast.stmt, names: Names) -> bool:
     call = site.value if isinstance(site, ast.Expr) else None
     if not isinstance(call, ast.Call):
         return False
-    return certain.is_raises(call, names) or certain.is_assert_method(call) or certain.is_array_assert(call, names)
+    asserts = certain.is_raises(call, names) or certain.is_assert_method(call) or certain.is_mock_assert(call)
+    return asserts or certain.is_array_assert(call, names)
 
 
-def _written(tree: ast.Module, draw: Draw) -> str:
+def written(tree: ast.Module, draw: Draw) -> str:
+    """The text of a file with the function that changes values in it, whether it is used or not."""
     start = 1 if ast.get_docstring(tree) is not None else 0
     while start < len(tree.body) and _is_future(tree.body[start]):
         start += 1
@@ -135,9 +149,10 @@ def _is_future(node: ast.stmt) -> bool:
 class _Turner(ast.NodeTransformer):
     """Turns assertions; with `chosen` only the statements of those identities."""
 
-    def __init__(self, names: Names, draw: Draw, chosen: Collection[int] | None) -> None:
+    def __init__(self, names: Names, draw: Draw, chosen: Collection[int] | None, *, alike: bool = False) -> None:
         self.names, self.draw, self.chosen = names, draw, chosen
         self.active = chosen is None
+        self.alike, self.other_ways = alike, False
 
     def visit(self, node: ast.AST) -> ast.AST:
         if self.chosen is None or id(node) not in self.chosen:
@@ -156,7 +171,9 @@ class _Turner(ast.NodeTransformer):
     def visit_Try(self, node: ast.Try) -> ast.AST:
         """Leave alone what stands where a failing assertion is caught: there it decides something else."""
         if node.handlers:
-            node.handlers = [self.visit(handler) for handler in node.handlers]  # type: ignore[misc]  # a handler stays one
+            node.handlers = [self.visit(handler) for handler in node.handlers]  # type: ignore[misc]  # each stays
+            for part in (node.orelse, node.finalbody):
+                part[:] = [self.visit(inner) for inner in part]  # type: ignore[misc]  # what it is
             return node
         return self.generic_visit(node)
 
@@ -170,14 +187,32 @@ class _Turner(ast.NodeTransformer):
         self.generic_visit(node)
         if not self.active:
             return node
-        if certain.is_raises(node, self.names):
-            kind = "Warning" if _name(node.func).lower().endswith(("warns", "warnsregex")) else "BaseException"
-            node.args[0] = _parsed(f"type('Never', ({kind},), {{}})")
+        if certain.is_mock_assert(node):
+            assert isinstance(node.func, ast.Attribute)
+            past = "awaited" if "await" in node.func.attr else "called"
+            node.func.attr = f"assert_{past}" if "not" in node.func.attr else f"assert_not_{past}"
+            node.args, node.keywords = [], []
+        elif certain.is_raises(node, self.names):
+            self._turn_raises(node)
         elif isinstance(node.func, ast.Attribute) and certain.is_assert_method(node):
             self._turn_method(node, node.func)
         elif certain.is_array_assert(node, self.names):
             node.args[1] = self._several()
         return node
+
+    def _turn_raises(self, node: ast.Call) -> None:
+        """Expect another class of error, or text that no error has."""
+        never = ast.Constant(f"never {self.draw.far}")
+        regex = _name(node.func).endswith("Regex") and len(node.args) > 1
+        match = next((keyword for keyword in node.keywords if keyword.arg == "match"), None)
+        self.other_ways = self.other_ways or regex or match is not None
+        if self.alike and match is not None:
+            match.value = never
+        elif self.alike and regex:
+            node.args[1] = never
+        else:
+            kind = "Warning" if _name(node.func).lower().endswith(("warns", "warnsregex")) else "BaseException"
+            node.args[0] = _parsed(f"type('Never', ({kind},), {{}})")
 
     def _turn_method(self, node: ast.Call, function: ast.Attribute) -> None:
         name, count = function.attr, len(node.args)
@@ -194,7 +229,7 @@ class _Turner(ast.NodeTransformer):
             node.args[1] = ast.Constant(float(self.draw.far))
         elif name in _NEAR:
             index = 0 if _has_call(node.args[1]) and not _has_call(node.args[0]) else 1
-            node.args[index] = self._other(node.args[index])
+            node.args[index] = self._other(node.args[index], node.args[1 - index])
         elif name in _BOUNDS:
             function.attr = _STRICT.get(name, name)
             node.args[1] = _infinite(_BOUNDS[name])
@@ -211,6 +246,8 @@ class _Turner(ast.NodeTransformer):
             return test.operand
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             return self._turned(test.values[0])
+        if isinstance(test, ast.BoolOp) and all(_is_plain_comparison(value) for value in test.values):
+            return ast.BoolOp(test.op, [self._turned(value) for value in test.values])
         if isinstance(test, ast.Call):
             return self._turned_call(test) or ast.UnaryOp(ast.Not(), test)
         return ast.UnaryOp(ast.Not(), test)
@@ -225,8 +262,8 @@ class _Turner(ast.NodeTransformer):
             return ast.UnaryOp(ast.Not(), test)
         if isinstance(operator, ast.Eq):
             if _has_call(right) and not _has_call(left):
-                return ast.Compare(self._other(left), test.ops, [right])
-            return ast.Compare(left, test.ops, [self._other(right)])
+                return ast.Compare(self._other(left, right), test.ops, [right])
+            return ast.Compare(left, test.ops, [self._other(right, left)])
         if isinstance(operator, ast.Is) and isinstance(right, ast.Constant) and isinstance(right.value, bool):
             return ast.Compare(left, test.ops, [ast.Constant(not right.value)])
         if isinstance(operator, ast.In):
@@ -249,15 +286,43 @@ class _Turner(ast.NodeTransformer):
             return ast.Call(test.func, [mixed if name == "all" else ast.List([], ast.Load())], [])
         return None
 
-    def _other(self, node: ast.expr) -> ast.expr:
+    def _other(self, node: ast.expr, given: ast.expr) -> ast.expr:
         """What is expected, changed: in the source where it is written out, else when the test runs."""
         changed = near_literal(node, self.draw.step, self.draw.far)
-        return changed or ast.Call(ast.Name(self.draw.name, ast.Load()), [node], [])
+        if changed is not None:
+            return changed
+        made = self._made_otherwise(node, given)
+        if made is not None:
+            self.other_ways = True
+        return made if made is not None and self.alike else ast.Call(ast.Name(self.draw.name, ast.Load()), [node], [])
+
+    def _made_otherwise(self, node: ast.expr, given: ast.expr) -> ast.expr | None:
+        """`P(3)` with other arguments; None where it is not made so, or what is given is made in the same way."""
+        if not isinstance(node, ast.Call) or not _name(node.func):
+            return None
+        if isinstance(given, ast.Call) and _name(given.func) == _name(node.func):
+            return None
+        step, far = self.draw.step, self.draw.far
+        args = [near_literal(argument, step, far) for argument in node.args]
+        keywords = [near_literal(keyword.value, step, far) for keyword in node.keywords]
+        if _name(node.func) in _TOLERANT:
+            keywords = [None for _ in keywords]
+        if not any(changed is not None for changed in (*args, *keywords)):
+            return None
+        return ast.Call(
+            node.func,
+            [changed or argument for changed, argument in zip(args, node.args, strict=True)],
+            [
+                ast.keyword(keyword.arg, changed or keyword.value)
+                for changed, keyword in zip(keywords, node.keywords, strict=True)
+            ],
+        )
 
     def _outside(self, item: ast.expr, container: ast.expr) -> tuple[ast.expr, ast.expr]:
         """An item and a container that does not hold it: what the candidate gives stays, the other one changes."""
         if _has_call(container) and not _has_call(item):
-            return ast.Constant(self.draw.far), container
+            text = isinstance(item, ast.Constant) and isinstance(item.value, str)
+            return ast.Constant(f"never {self.draw.far}" if text else self.draw.far), container
         return item, self._elsewhere(container)
 
     def _elsewhere(self, node: ast.expr) -> ast.expr:
@@ -289,8 +354,9 @@ def _expect_other_values(tree: ast.Module, draw: Draw, chosen: Collection[int] |
 
 
 def _only_expected(function: certain.Function) -> Iterator[tuple[str, list[ast.stmt], list[ast.Assert]]]:
-    """Names that come as parameters or loop variables and are nothing but the right side of `assert … == name`."""
-    bound = {argument.arg: function.body for argument in function.args.args if _is_parametrized(function, argument.arg)}
+    """Names of parameters and loop variables of a test that are nothing but the right side of `assert … == name`."""
+    arguments = function.args.args if function.name.startswith("test") else []
+    bound = {argument.arg: function.body for argument in arguments}
     for loop in [node for node in function.body if isinstance(node, ast.For)]:
         bound |= {node.id: loop.body for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
     for name, block in bound.items():
@@ -311,12 +377,10 @@ def _expects(node: ast.Assert, name: str) -> bool:
     return isinstance(right, ast.Name) and right.id == name and _has_call(test.left)
 
 
-def _is_parametrized(function: certain.Function, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Constant) and isinstance(node.value, str) and name in node.value.replace(",", " ").split()
-        for decorator in function.decorator_list
-        for node in ast.walk(decorator)
-    )
+def _is_plain_comparison(node: ast.expr) -> bool:
+    """One that is false for every honest value when it is turned, whether it held before or not."""
+    sure = ast.Eq | ast.In | ast.Lt | ast.LtE | ast.Gt | ast.GtE
+    return isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], sure)
 
 
 def _has_call(node: ast.expr) -> bool:

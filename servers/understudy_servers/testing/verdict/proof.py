@@ -1,43 +1,20 @@
 """Make a claimed pass prove itself. Costs several runs, once per solved problem; failing runs never come here."""
 
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.verdict import canary, split
+from understudy_servers.testing.verdict import beyond, canary, cold, split
+from understudy_servers.testing.verdict.attempt import NO_CANARY, ORDER, Proof, Runner, sings
 from understudy_servers.testing.verdict.canary import Canary
-from understudy_servers.testing.verdict.judge import Judgement, Verdict
+from understudy_servers.testing.verdict.judge import Judgement
 
-COLD_HASH_SEED = 271_828
+__all__ = ["ORDER", "Proof", "Runner", "prove"]
+
 SAMPLE = 40  # canaries of a project
 ROUNDS, PROJECT_ROUNDS = 4, 2  # rounds with one assertion of each test turned
-
-ORDER = "These tests pass only in the order of their files."
-
-
-@dataclass
-class Proof:
-    """What was tried to break a pass. `verdict` is None while it stands."""
-
-    steps: list[str] = field(default_factory=list)
-    verdict: Verdict | None = None
-    reason: str = ""
-    notes: list[str] = field(default_factory=list)
-    hidden: dict[str, int] | None = None
-    judgement: Judgement | None = None
-
-    def refute(self, verdict: Verdict, reason: str, judgement: Judgement | None = None) -> None:
-        self.verdict, self.reason, self.judgement = verdict, reason, judgement
-
-
-@dataclass(frozen=True)
-class Runner:
-    """The ways to run a plan again: with a hash seed, or divided in two."""
-
-    run: Callable[[Plan, int], Judgement]
-    run_split: Callable[[split.Split], tuple[Judgement, Raw]] | None = None  # None: not on this system
 
 
 def prove(plan: Plan, passed: Sequence[str], hidden: Plan | None, runner: Runner) -> Proof:
@@ -68,13 +45,13 @@ def _canaries(plan: Plan, passed: Sequence[str], runner: Runner, proof: Proof) -
         if not must_fail:
             continue
         tried = True
-        sang = _sings(plan, turned, must_fail, runner, proof)
+        sang = sings(plan, turned, must_fail, runner, proof)
         if sang or proof.verdict is not None:
             break
     if sang:
         proof.refute("tampered", "canary_passed")
     elif not tried:
-        proof.notes.append("No canary was possible: no test has an assertion that it must reach.")
+        proof.notes.append(NO_CANARY)
     elif proof.verdict is None:
         proof.steps.append("canary")
 
@@ -86,37 +63,15 @@ def _rounds(plan: Plan, some: Collection[str] | None) -> Iterator[dict[str, Cana
     helpers = {path: plan.source(path) for path in plan.helpers if path not in plan.tests}
     checkers = {path: found for path, text in helpers.items() if (found := canary.checkers(text, path)) is not None}
     turned = {path: canary.turn(text, path, checkers) for path, text in sources.items()}
-    yield turned | {path: Canary(canary.turn_helper(helpers[path], path), ()) for path in checkers}
+    extra = {path: Canary(canary.turn_helper(helpers[path], path), ()) for path in checkers}
+    yield turned | extra
+    if any(one.other_ways for one in turned.values()):
+        yield {path: canary.turn(text, path, checkers, alike=True) for path, text in sources.items()} | extra
     most = max((canary.most_assertions(text, path) for path, text in sources.items()), default=0)
     draw = canary.Draw()
     rounds = ROUNDS if plan.root is None else PROJECT_ROUNDS
     for number in range(min(most, rounds) if most > 1 else 0):
         yield {path: canary.turn_one(text, path, number, draw) for path, text in sources.items()}
-
-
-def _sings(plan: Plan, turned: Mapping[str, Canary], must_fail: set[str], runner: Runner, proof: Proof) -> bool:
-    """Run one round; say whether a test passed that could not. A test that is skipped in it says nothing."""
-    files = {**plan.files, **{path: one.source for path, one in turned.items()}}
-    some = plan.select if plan.root is None else tuple(sorted(must_fail))
-    judgement = runner.run(replace(plan, files=files, select=some, expected=()), 0)
-    if judgement.verdict == "infra_error":
-        proof.refute("infra_error", judgement.reason)
-    elif judgement.verdict in {"timeout", "killed"}:
-        proof.refute("flaky", f"canary_{judgement.verdict}")
-    elif judgement.verdict not in {"failed", "collection_error", "incomplete", "passed"}:
-        proof.refute("tampered", f"canary_{judgement.verdict}")
-    if proof.verdict is not None:
-        return False
-    report = judgement.report
-    broken = {str(facts.get("id")) for facts in report.collect_errors}
-    outcomes: dict[str, set[str]] = {}
-    for name, outcome in report.outcomes.items():
-        outcomes.setdefault(name.partition("[")[0], set()).add(outcome)
-    return any(
-        "passed" in outcomes.get(name, ()) or not outcomes.get(name)
-        for name in must_fail
-        if name.partition("::")[0] not in broken
-    )
 
 
 def _sample(names: set[str]) -> set[str]:
@@ -127,7 +82,7 @@ def _sample(names: set[str]) -> set[str]:
 def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
     sources = {path: plan.source(path) for path in (*plan.tests, *plan.helpers)}
     run_split, halves = runner.run_split, split.divide(plan)
-    words = split.beyond_values(sources.values()) if halves is not None and plan.root is not None else []
+    words = beyond.anywhere(sources.values(), imported=True) if halves is not None and plan.root is not None else []
     if halves is not None and run_split is None:
         proof.notes.append("Tests and candidate cannot be run apart on this system.")
     elif words:  # a project's suite is too large to be run only to hear that
@@ -144,7 +99,7 @@ def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
         if finding.refutes:
             return
         proof.notes.append(finding.why + ".")
-    _cold(plan, runner, proof)
+    cold.confirm(plan, runner, proof)
 
 
 def _depends_on_order(plan: Plan, again: tuple[Judgement, Raw], proof: Proof) -> bool:
@@ -158,23 +113,6 @@ def _depends_on_order(plan: Plan, again: tuple[Judgement, Raw], proof: Proof) ->
         proof.steps.append("split")
         proof.notes.append(ORDER)
     return True
-
-
-def _cold(plan: Plan, runner: Runner, proof: Proof) -> None:
-    """Run again in an interpreter with another hash seed, the tests in another order and other random numbers."""
-    again = runner.run(replace(plan, seed=plan.seed + 1, shuffle=plan.seed + 1), COLD_HASH_SEED)
-    if again.verdict == "failed" and plan.root is not None:
-        ordered = runner.run(replace(plan, seed=plan.seed + 1), COLD_HASH_SEED)
-        if ordered.verdict == "passed":
-            first = next(iter(again.report.of("failed")), "")
-            again = ordered
-            proof.notes.append(f"{ORDER} In another one {first} failed.")
-    if again.verdict == "passed":
-        proof.steps.append("cold")
-    elif again.verdict == "infra_error":
-        proof.refute("infra_error", again.reason)
-    else:
-        proof.refute("flaky", f"then {again.verdict}", again)
 
 
 def _hidden(plan: Plan, runner: Runner, proof: Proof) -> None:

@@ -1,37 +1,20 @@
 """Split mode, the server's side: which files each sandbox gets, which modules are remote, what the outcome means."""
 
-import ast
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.plan import Plan
+from understudy_servers.testing.verdict import beyond
 from understudy_servers.testing.verdict.judge import Judgement
+from understudy_servers.testing.verdict.names import kept_from_star
 from understudy_servers.testing.workspace import RUNNERS, SOURCES, is_test_name
 
 HEAVY = 2_000  # calls after which a split run that is too slow says nothing about the candidate
 MAX_TEXT = 4 << 20  # of a project's own files, which the candidate's half gets as a copy
-# Names in tests after which values alone do not decide what the tests see.
-BEYOND_VALUES = frozenset(
-    {"monkeypatch", "mock", "mocker", "patch", "Mock", "MagicMock", "capsys", "capfd", "caplog", "recwarn", "inspect"}
-    | {"sys", "globals", "vars", "open", "subprocess", "threading", "multiprocessing", "asyncio", "anyio", "warnings"}
-    | {"warns", "gc", "weakref", "pickle", "copy", "redirect_stdout", "redirect_stderr", "StringIO", "importlib"}
-    | {"type", "id", "isinstance", "issubclass", "hasattr", "time", "signal", "tracemalloc", "os", "tmp_path", "tmpdir"}
-    | {
-        "doctest",
-        "dataclasses",
-        "logging",
-        "random",
-        "localcontext",
-        "getcontext",
-        "setlocale",
-        "freeze_time",
-        "pathlib",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -54,8 +37,9 @@ def divide(plan: Plan) -> Split | None:
     trusted = {path: text for path, text in plan.files.items() if path not in plan.candidate}
     secret = {path for path in trusted if path in plan.tests or is_test_name(path) or path.endswith("conftest.py")}
     seen = {path: text for path, text in plan.files.items() if path not in secret}
+    kept = kept_from_star(trusted[path] for path in plan.tests)
     return Split(
-        replace(plan, files=trusted, extra={**plan.extra, "remote": list(remote)}),
+        replace(plan, files=trusted, extra={**plan.extra, "remote": list(remote), "kept": kept}),
         replace(plan, files=seen, tests=(), expected=(), framework="plain", extra={"role": "candidate"}),
         remote,
     )
@@ -93,32 +77,6 @@ def module_name(path: str, root: str | None = None) -> str | None:
     return name if root is None or usable else None
 
 
-def beyond_values(sources: Iterable[str]) -> list[str]:
-    """What in the tests may see more of a candidate than values; failing in split mode is then no sign of forging."""
-    found: dict[str, None] = {}
-    for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Name) and node.id in BEYOND_VALUES:
-                found[node.id] = None
-            elif isinstance(node, ast.Attribute) and (node.attr in BEYOND_VALUES or isinstance(node.ctx, ast.Store)):
-                found[node.attr] = None
-            elif isinstance(node, ast.alias) and node.name.partition(".")[0] in BEYOND_VALUES:
-                found[node.name] = None
-            elif isinstance(node, ast.arg) and node.arg in BEYOND_VALUES:
-                found[node.arg] = None
-            elif isinstance(node, ast.Compare) and _identity(node):
-                found["is"] = None
-    return list(found)
-
-
-def _identity(node: ast.Compare) -> bool:
-    """A comparison by `is` with something else than None, True or False."""
-    return any(
-        isinstance(operator, ast.Is | ast.IsNot) and not isinstance(right, ast.Constant)
-        for operator, right in zip(node.ops, node.comparators, strict=True)
-    )
-
-
 @dataclass(frozen=True)
 class Finding:
     """What split mode says: it confirms, it refutes, or (both False) it cannot tell, and why."""
@@ -139,18 +97,32 @@ def weigh(judgement: Judgement, raw: Raw, sources: Mapping[str, str], *, strict:
     if judgement.verdict == "infra_error":
         return Finding(False, False, f"split mode: {judgement.reason}")
     reasons = soft + [str(word) for word in told.get("doubts", ())]
-    reasons += [f"the tests use {word}" for word in beyond_values(sources.values())[:1]]
+    if not reasons and judgement.verdict == "failed":
+        reasons = _unsure_of_all(judgement, told, sources)
+    elif not reasons:
+        reasons = [f"the tests use {word}" for word in beyond.anywhere(sources.values())[:1]]
     if not reasons and judgement.verdict in {"timeout", "killed"} and int(told.get("calls", 0)) > HEAVY:
         reasons = ["too many calls"]
-    said = {str(words) for words in told.get("said", ())}
-    unsure = [facts for facts in judgement.report.facts.values() if _local_type_error(facts, said)]
-    if not reasons and unsure and int(told.get("objects", 0)):
-        reasons = ["objects of the candidate are used as values of another kind"]
     if not reasons and strict and not _only_values_differ(judgement, told):
         reasons = ["they need more of the project than values"]
     if reasons:
         return Finding(False, False, f"split mode cannot judge these tests: {reasons[0]}")
     return Finding(False, True, judgement.verdict)
+
+
+def _unsure_of_all(judgement: Judgement, told: Mapping[str, Any], sources: Mapping[str, str]) -> list[str]:
+    """Why each of the failed tests might fail for honest code too; nothing where one of them could not."""
+    reasons = []
+    words = beyond.by_test(sources)
+    for name in judgement.report.of("failed"):
+        found = words(name)
+        if found:
+            reasons.append(f"the tests use {found[0]}")
+        elif int(told.get("objects", 0)) and _local_type_error(judgement.report.facts.get(name, {}), told):
+            reasons.append("objects of the candidate are used as values of another kind")
+        else:
+            return []
+    return reasons
 
 
 def _only_values_differ(judgement: Judgement, told: Mapping[str, Any]) -> bool:
@@ -161,10 +133,11 @@ def _only_values_differ(judgement: Judgement, told: Mapping[str, Any]) -> bool:
     return plain and all(facts.get("kind", "assert") == "assert" for facts in failed)
 
 
-def _local_type_error(facts: Mapping[str, object], said: Collection[str]) -> bool:
+def _local_type_error(facts: Mapping[str, object], told: Mapping[str, Any]) -> bool:
     """A test failed in its own code because a library wanted a real object, not a stand-in.
 
-    An error that the candidate raised (`said`) is none: it could raise one only to be let off.
+    An error that the candidate raised is none: it could raise one only to be let off.
     """
     message = str(facts.get("message", ""))
-    return message.startswith(("TypeError", "AttributeError", "NotValueStyle")) and message not in said
+    local = message.startswith(("TypeError", "AttributeError", "NotValueStyle"))
+    return local and message not in {str(words) for words in told.get("said", ())}

@@ -7,6 +7,7 @@ from typing import Any
 from understudy_servers.testing.worker import bytecode, candidate, plain, pytest_runner
 from understudy_servers.testing.worker.events import channel
 from understudy_servers.testing.worker.failures import Sources
+from understudy_servers.testing.worker.guard import Guard
 from understudy_servers.testing.worker.remote import Line, RemoteModules
 from understudy_servers.testing.worker.steps import Coverage, Trace
 
@@ -27,10 +28,17 @@ def play(job: dict[str, Any], events: int, peer: int | None) -> int:
     line = None
     if peer is not None:
         line = Line(peer, job["remote"])
-        sys.meta_path.insert(0, RemoteModules(line, job["remote"]))
+        sys.meta_path.insert(0, RemoteModules(line, job["remote"], job.get("kept", ())))
     watch = _watch(job)
+    guard = Guard(job["guard"], job["root"], job["set_by_tests"]) if job.get("guard") else None
     runner = pytest_runner.run if job["framework"] == "pytest" else plain.run
-    return runner(job, put, lambda: _tell(put, line, watch))
+
+    def last() -> None:
+        _tell(put, line, watch)
+        if guard is not None:
+            put("guard", changed=guard.changed(), reached=_reached(job["helper"]))
+
+    return runner(job, put, last)
 
 
 def _become(job: dict[str, Any], events: int) -> int:
@@ -61,6 +69,14 @@ def _watch(job: dict[str, Any]) -> Coverage | None:
     watch = Coverage(sources) if job["watch"] == "coverage" else Trace(sources)
     watch.start()
     return watch
+
+
+def _reached(helper: str) -> list[str]:
+    """The tests that came to an assertion which they need not come to."""
+    found: set[str] = set()
+    for module in list(sys.modules.values()):
+        found |= getattr(getattr(module, helper, None), "__dict__", {}).get("reached", set())
+    return sorted(map(str, found))
 
 
 def _tell(put: Any, line: Line | None, watch: Coverage | None) -> None:

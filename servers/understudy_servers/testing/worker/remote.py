@@ -322,8 +322,8 @@ def _restore(old: Any, new: Any) -> Any:
 class RemoteModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Import the candidate's modules as remote ones; a package that only leads to them is an empty one here."""
 
-    def __init__(self, line: Line, names: Sequence[str]) -> None:
-        self.line, self.names = line, set(names)
+    def __init__(self, line: Line, names: Sequence[str], kept: Sequence[str] = ()) -> None:
+        self.line, self.names, self.kept = line, set(names), set(kept)
         self.parents = {name.rpartition(".")[0] for name in names if "." in name} - self.names
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
@@ -340,7 +340,7 @@ class RemoteModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if name not in self.names:
             return
         remote, public = self.line.ask("import", name=name)
-        module.__dict__["__all__"] = [word for word in public if not word.startswith("__")]
+        module.__dict__["__all__"] = [word for word in public if not word.startswith("__") and word not in self.kept]
 
         def fetch(attribute: str) -> Any:
             if attribute.startswith("__") and attribute.endswith("__"):
