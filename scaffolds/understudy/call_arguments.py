@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from understudy.call_formats import GIVEN, NAMES, tagged_arguments, unlisted
+from understudy.call_formats import GIVEN, NAMES, unlisted
+from understudy.call_tags import tagged_arguments, tags_in_a_row
 from understudy.loose_json import Unreadable, loads, read
 from understudy.models.reasoning import part
 from understudy.problem import Tool
@@ -21,7 +22,10 @@ def read_arguments(raw: str | Mapping[str, Any], tool: Tool, *, complete: bool =
             return None
     else:
         value = dict(raw)
-    value = _spelled(_placed(_opened(value, tool), tool), tool)
+    try:
+        value = _spelled(_placed(_opened(value, tool), tool), tool)
+    except Unreadable:
+        return None
     if value is None or not _belongs(value, tool):
         return None
     return {key: _typed(item, schema_of(tool, key)) for key, item in value.items()}
@@ -31,8 +35,11 @@ def match_tool(name: str, tools: Sequence[Tool]) -> Tool | None:
     """The tool that a name means: itself, in another spelling, or behind a prefix; None when none or several fit."""
     name = name.rpartition(" to=")[2]  # gpt-oss: assistant<|channel|>commentary to=functions.add
     name = re.sub(r"\A<(?:function=)?|>\Z", "", name.strip().strip("`\"'"))  # <function=add>
+    spaced = (
+        [tool for tool in tools if _plain(tool.name) == _plain(name)] if re.fullmatch(r"\w+(?: \w+)+", name) else []
+    )
     name = re.split(r"<\||｜|\s|\(", name, maxsplit=1)[0]  # gpt-oss: add<|channel|>commentary
-    exact = [tool for tool in tools if tool.name == name]
+    exact = [tool for tool in tools if tool.name == name] or (spaced if len(spaced) == 1 else [])
     if exact:
         return exact[0]
     bare = re.sub(r":\d+$", "", name)  # Kimi: functions.add:0
@@ -42,6 +49,8 @@ def match_tool(name: str, tools: Sequence[Tool]) -> Tool | None:
         if len(fits) == 1:
             return fits[0]
     ends = [tool for tool in tools if re.split(r"[.:/]|__", tool.name)[-1] == bare]
+    if len(ends) != 1 and re.match(r"(?:mcp|functions?|default_api|tools?)[_-]\D", bare):  # mcp_server_add
+        ends = [tool for tool in tools if re.search(rf"[_-]{re.escape(tool.name)}\Z", bare)]
     return ends[0] if len(ends) == 1 else None
 
 
@@ -83,14 +92,18 @@ def _braced(text: str, tool: Tool, complete: bool) -> str:
     given = call["given"] if call is not None else text
     if re.match(r"[A-Za-z_]\w*\s*=[^=]", given):
         read_calls = list(python_source(f"f({given})"))
-        return json.dumps(read_calls[0][1], ensure_ascii=False) if len(read_calls) == 1 else text
+        if len(read_calls) == 1:
+            return json.dumps(read_calls[0][1], ensure_ascii=False)
     if re.match(r"[\"']\w+[\"']\s*:", given):
         return "{" + given + "}"
-    lines = [re.fullmatch(r"\s*(\w+):[ \t]+([^\"'{\[\s].*?)\s*", line) for line in given.splitlines()]
+    lines = [_NAMED_LINE.fullmatch(line) for line in given.splitlines()]
     named = {line[1]: line[2] for line in lines if line is not None}
     if lines and len(named) == len(lines) and set(named) <= set(properties_of(tool)):
         return json.dumps(named, ensure_ascii=False)
     return text
+
+
+_NAMED_LINE = re.compile(r"\s*(\w+)(?::[ \t]+|[ \t]*=[ \t]*(?=[^=,]*\Z))([^\"'{\[\s].*?)\s*")
 
 
 def _several(text: str, complete: bool) -> Any:
@@ -116,14 +129,14 @@ def _opened(value: dict[str, Any] | None, tool: Tool) -> dict[str, Any] | None:
     for _ in range(3):
         if value is None or not properties:
             return value
-        inner = next((key for key in (*GIVEN, "properties") if key in value and key not in properties), None)
+        inner = next((key for key in (*GIVEN, "properties", tool.name) if key in value and key not in properties), None)
         if inner is None or any(key in properties for key in value) or set(value) - {inner, *NAMES, "id", "type"}:
             return value
         if inner == "properties" and value.get("type") == "object":
             return None  # a copy of the schema, not arguments
         given = value[inner]
         if isinstance(given, str):
-            given = loads(given)
+            given = tags_in_a_row(given) if given.lstrip().startswith("<") else loads(given)
         value = given if isinstance(given, dict) else None
     return value
 
@@ -164,12 +177,23 @@ def _belongs(value: Mapping[str, Any], tool: Tool) -> bool:
     return set(value) <= set(properties)
 
 
+def _alone(value: Any, schema: Mapping[str, Any]) -> Any:
+    """A single value without the schema that some models copy around it: `{"type": "string", "value": "Rome"}`."""
+    kinds = schema.get("type")
+    if not isinstance(value, dict) or "object" in (kinds if isinstance(kinds, list) else [kinds or "object"]):
+        return value
+    return value["value"] if "value" in value and set(value) <= {"type", "value", "description", "title"} else value
+
+
 def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
     """The value in the type that the schema wants, where that loses and adds nothing."""
+    value = _alone(value, schema)
     kind = schema.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
     if isinstance(value, str) and "string" not in kinds and kind is not None:
-        return _unquoted(value, kinds)
+        value = _unquoted(value, kinds)
+    if isinstance(value, dict | list | str):
+        return _typed_inside(value, schema, kinds)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if kinds == ["string"]:
@@ -177,6 +201,22 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
     if kinds == ["integer"] and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _typed_inside(value: Any, schema: Mapping[str, Any], kinds: Sequence[Any]) -> Any:
+    """Objects and lists item by item; one text alone where a list of texts is wanted."""
+    items = _mapping(schema.get("items"))
+    if isinstance(value, dict):
+        inner = _mapping(schema.get("properties"))
+        return {key: _typed(item, _mapping(inner.get(key))) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item, items) for item in value]
+    alone = kinds == ["array"] and items.get("type", "string") == "string" and not re.search(r"[,;\n\[\]{}]", value)
+    return [value] if alone and value.strip() else value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -190,6 +230,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 def _unquoted(text: str, kinds: Sequence[Any]) -> Any:
+    if kinds == ["boolean"] and text.strip().lower() in ("yes", "no"):
+        return text.strip().lower() == "yes"
     try:
         value = loads(text.strip())
     except Unreadable:

@@ -1,9 +1,10 @@
 """Read JSON as models write it: the value that is there, or nothing. What was cut off is never completed by a guess.
 
-Beyond JSON it reads single and curly quotes, bare keys, Python's and JavaScript's literals, comments, trailing and
-missing commas, line breaks inside strings, doubled braces, and closers that were forgotten at the end. It refuses a
-string or number that breaks off with the text, a key that says two things, a string whose backslashes may be escapes or
-may not, NaN, and anything else that has no one meaning.
+Beyond JSON it reads single and curly quotes, bare keys and words, Python's and JavaScript's literals, comments,
+trailing and missing commas, line breaks inside strings, joined strings, doubled or full-width braces, a key's forgotten
+quote, and closers that were mixed up or forgotten at the end. It refuses a string or number that breaks off with the
+text, a key that says two things, a string whose backslashes may be escapes or may not, a word that may be a variable,
+NaN, and anything else that has no one meaning.
 """
 
 import json
@@ -14,11 +15,15 @@ from typing import Any
 DEEPEST = 64
 LONGEST = 1_000_000  # characters
 
-_SPACE = re.compile(r"(?:\s|\\(?=\r?\n)|//[^\n]*|#[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_SPACE = re.compile(r"(?:[\s\ufeff\u200b\u2060]|\\(?=\r?\n)|\\[nrt]|//[^\n]*|#[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _CODES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _WORD = re.compile(r"[A-Za-z]+")
 _BARE_KEY = re.compile(r"[A-Za-z_$][\w$.-]*")
+_UNOPENED_KEY = re.compile(r"(?P<key>[A-Za-z_][\w-]*)\s*:\s*(?=[\[{\w-])")
+_BARE_TEXT = re.compile(r"(?!\.\.)[./~*]{0,3}[^\W\d][\w./@~*-]*(?: \w[\w./@~*-]*){0,7}")
+_NO_TEXT = re.compile(r"nan|[+-]?inf(?:inity)?|yes|no|on|off", re.IGNORECASE)
+_JOIN = re.compile(r"\s*\+\s*(?=[\"'])")
 _WORDS = {
     "true": True,
     "True": True,
@@ -31,7 +36,10 @@ _WORDS = {
     "NULL": None,
     "undefined": None,
 }
-_QUOTES = {'"': '"', "'": "'", "“": "”„“", "”": "”", "‘": "’‘", "«": "»", "`": "`"}
+_NAME_KEYS = frozenset({"name", "tool", "tool_name", "toolname", "function", "function_name", "action"})
+_OPENERS = {"{": "}", "｛": "｝", "[": "]", "［": "］", "(": ")"}
+_BEGINS = frozenset('"{[0123456789')
+_QUOTES = {'"': '"', "＂": "＂", "'": "'", "“": "”„“", "”": "”", "‘": "’‘", "«": "»", "`": "`"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'", "`": "`"}
 
 
@@ -70,13 +78,15 @@ def read(text: str, start: int = 0, *, whole: bool = True) -> Read:
     except (ValueError, RecursionError):
         pass
     problems: list[Unreadable] = []
-    for stray in (False, True):  # unescaped quotes inside a string are looked for only when nothing else helps
-        reader = _Reader(text, whole=whole, stray=stray)
+    for stray, bare in _LENIENT:
+        reader = _Reader(text, whole=whole, stray=stray, bare=bare)
         try:
             value, end = reader.value(start, 0)
         except Unreadable as error:
             problems.append(error)
             continue
+        if reader.crossed and reader.unclosed:
+            continue  # which closer is missing cannot be known
         return Read(value=value, end=end, closed=not reader.unclosed, strict=False)
     raise problems[0]
 
@@ -110,27 +120,32 @@ def _no_constant(word: str) -> Any:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
+_LENIENT = ((False, False), (True, False), (False, True), (True, True))
+"""Unescaped quotes inside a string, and texts without quotes or with another closer, are looked for only when nothing
+else helps."""
+
+
 class _Reader:
     """A recursive-descent reader over one text."""
 
-    def __init__(self, text: str, *, whole: bool, stray: bool) -> None:
-        self.text, self.whole, self.stray = text, whole, stray
-        self.unclosed = False
+    def __init__(self, text: str, *, whole: bool, stray: bool, bare: bool) -> None:
+        self.text, self.whole, self.stray, self.bare = text, whole, stray, bare
+        self.unclosed = self.crossed = False
 
-    def value(self, at: int, depth: int) -> tuple[Any, int]:
+    def value(self, at: int, depth: int, key: str = "") -> tuple[Any, int]:
         if depth > DEEPEST:
             raise Unreadable("nested too deep")
         at = _skip(self.text, at)
         if at >= len(self.text):
             raise Unreadable("the text ends where a value should be")
         first = self.text[at]
-        if first == "{":
+        if first in "{｛":
             return self.object(at, depth)
-        if first in "[(":
+        if first in _OPENERS:
             return self.array(at, depth)
         if first in _QUOTES:
-            return self.string(at)
-        return self.plain(at)
+            return self.joined(at)
+        return self.plain(at, key)
 
     def object(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         doubled = self.text.startswith("{{", at)
@@ -140,41 +155,58 @@ class _Reader:
             at = self._past_commas(at)
             if self._ended(at):
                 return made, at
-            if self.text[at] == "}":
+            if self._closed_by(at, "}｝"):
                 return made, at + (2 if doubled and self.text.startswith("}}", at) else 1)
             key, at = self.key(at)
-            at = _skip(self.text, at)
-            if self.text[at : at + 2] == "=>":
-                at += 1
-            if at >= len(self.text) or self.text[at] not in ":：=>":
-                raise Unreadable(f"no value for the key {key!r}")
-            value, at = self.value(at + 1, depth + 1)
+            value, at = self.value(at, depth + 1, key)
             if key in made and made[key] != value:
                 raise Unreadable(f"the key {key!r} says two things")
             made[key] = value
-            at = self._after_item(at, "}")
+            at = self._after_item(at, "}｝")
 
     def array(self, at: int, depth: int) -> tuple[list[Any], int]:
-        closer = "]" if self.text[at] == "[" else ")"
+        closer = _OPENERS[self.text[at]]
         at += 1
         made: list[Any] = []
         while True:
             at = self._past_commas(at)
             if self._ended(at):
                 return made, at
-            if self.text[at] == closer:
+            if self._closed_by(at, closer):
                 return made, at + 1
             value, at = self.value(at, depth + 1)
             made.append(value)
             at = self._after_item(at, closer)
 
     def key(self, at: int) -> tuple[str, int]:
+        """A key, and where its value begins."""
         if self.text[at] in _QUOTES:
-            return self.string(at, key=True)
-        found = _BARE_KEY.match(self.text, at)
-        if not found:
-            raise Unreadable(f"no key at {self.text[at : at + 20]!r}")
-        return found.group(), found.end()
+            unclosed = _UNOPENED_KEY.match(self.text, at + 1)
+            key, end = self.string(at, key=True) if not unclosed else ("", at)
+            if unclosed:  # "limit: 5
+                return unclosed["key"], unclosed.end()
+        else:
+            found = _BARE_KEY.match(self.text, at)
+            if not found:
+                raise Unreadable(f"no key at {self.text[at : at + 20]!r}")
+            key, end = found.group(), found.end()
+            end += self.text[end : end + 1] in _QUOTES  # city": 5
+        at = _skip(self.text, end)
+        if key.endswith(":") and self.text[at : at + 1] in _BEGINS:  # "city:" 5
+            return key.rstrip(": "), at
+        if self.text[at : at + 2] == "=>":
+            at += 1
+        if at >= len(self.text) or self.text[at] not in ":：=>":
+            raise Unreadable(f"no value for the key {key!r}")
+        return key, at + 1
+
+    def joined(self, at: int) -> tuple[str, int]:
+        """A string, or several that a plus sign joins."""
+        value, at = self.string(at)
+        while join := _JOIN.match(self.text, at):
+            more, at = self.string(join.end())
+            value += more
+        return value, at
 
     def string(self, at: int, *, key: bool = False) -> tuple[str, int]:
         closers = _QUOTES[self.text[at]]
@@ -216,7 +248,7 @@ class _Reader:
         assert isinstance(decoded, str)
         return decoded, found.end()
 
-    def plain(self, at: int) -> tuple[Any, int]:
+    def plain(self, at: int, key: str) -> tuple[Any, int]:
         number = _NUMBER.match(self.text, at)
         if number and self._delimited(number.end()):
             written = number.group().lstrip("+")
@@ -226,7 +258,16 @@ class _Reader:
         word = _WORD.match(self.text, at)
         if word and word.group() in _WORDS and self._delimited(word.end()):
             return _WORDS[word.group()], word.end()
+        text = _BARE_TEXT.match(self.text, at) if self.bare else None
+        if text and self._is_text(text.group(), key) and _skip(self.text, text.end()) < len(self.text):
+            return text.group(), text.end()
         raise Unreadable(f"no value at {self.text[at : at + 20]!r}")
+
+    def _is_text(self, written: str, key: str) -> bool:
+        """Whether a text without quotes is one, and not the name of a variable or a word for a truth value."""
+        if _NO_TEXT.fullmatch(written) or written.lower() == key.lower() or written in _WORDS:
+            return False
+        return key.lower() in _NAME_KEYS or bool(re.search(r"[ /]|\A[A-Z]\w*[a-z]", written))
 
     def _delimited(self, end: int) -> bool:
         """Whether a bare word ends here for sure."""
@@ -252,10 +293,16 @@ class _Reader:
         self.unclosed = True
         return True
 
+    def _closed_by(self, at: int, closer: str) -> bool:
+        """Whether an object or a list ends here, perhaps by the closer of the other."""
+        crossed = self.bare and self.text[at] in "]}" and self.text[at] not in closer
+        self.crossed = self.crossed or crossed
+        return crossed or self.text[at] in closer
+
     def _after_item(self, at: int, closer: str) -> int:
         """Check that an item is followed by something that can follow it: a comma may be missing, sense may not."""
         after = _skip(self.text, at)
-        if after >= len(self.text) or self.text[after] in ",;，；" or self.text[after] == closer:
+        if after >= len(self.text) or self.text[after] in ",;，；" or self._closed_by(after, closer):
             return after
         if self.text[after] in '"{[' and after > at:  # a comma forgotten at the end of a line
             return after

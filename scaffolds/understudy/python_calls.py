@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from understudy.found import Found
+from understudy.keyword_calls import loose_source
 
 
 def python_calls(text: str, whole: bool) -> Iterator[Found]:
     """`[add(x=1), now()]` (Llama 4, LFM2, OLMo 3) and `print(default_api.add(x=1))` in a tool_code fence (Gemma)."""
     for pattern in _PYTHONIC:
         for match in pattern.finditer(text):
-            calls = list(python_source(match["code"].strip()))
+            code = match["code"].strip()
+            calls = list(python_source(code)) or list(loose_source(code))
             if calls:
                 yield from (Found(match.start(), match.end(), name, given) for name, given in calls)
 
@@ -21,14 +23,16 @@ def python_calls(text: str, whole: bool) -> Iterator[Found]:
 _PYTHONIC = (
     re.compile(r"```(?:tool_code|tool_call|tool_calls|function_call)\s+(?P<code>.*?)(?:```|\Z)", re.DOTALL),
     re.compile(r"<\|tool_call_start\|>(?P<code>.*?)(?:<\|tool_call_end\|>|\Z)", re.DOTALL),
-    re.compile(r"<function_calls>(?P<code>[^<]*?)(?:</function_calls>|\Z)", re.DOTALL),
     re.compile(r"<tool_code>(?P<code>.*?)(?:</tool_code>|\Z)", re.DOTALL),
-    re.compile(r"<tool_call>(?P<code>[^<{]*?)(?:</tool_call>|\Z)", re.DOTALL),
+    re.compile(r"<tool_call>(?P<code>[^<]*?)(?:</tool_call>|\Z)", re.DOTALL),
     re.compile(r"<\|python_tag\|>(?P<code>.*?)(?:<\|e\w+_id\|>|\Z)", re.DOTALL),
     re.compile(r"<\|python_start\|>(?P<code>.*?)(?:<\|python_end\|>|\Z)", re.DOTALL),
     re.compile(r"^[ \t]*Action[ \t]*\d*[ \t]*:[ \t]*(?P<code>[\w.]+\(.*\))[ \t]*$", re.MULTILINE),
     re.compile(r"```(?:python|py)?[ \t]*\n(?P<code>[^`]*\bdefault_api\.[^`]*)(?:```|\Z)"),
-    re.compile(r"\A[\s`]*(?:(?:python|py)\s+)?(?P<code>\[.*\]|(?!print\b)[\w.]+\(.*\))[\s`;]*\Z", re.DOTALL),
+    re.compile(
+        r"\A[\s`]*(?:(?:python|py)\s+)?(?P<code>\[.*\]|(?!print\b)(?:await\s+)?[\w.]+\(.*\))[\s`;]*(?:#[^\n]*)?\Z",
+        re.DOTALL,
+    ),
 )
 
 

@@ -8,15 +8,17 @@ depend on it.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from understudy.call_arguments import match_tool, read_arguments, required_of, schema_of
 from understudy.call_formats import FORMATS, GIVEN, NAMES
-from understudy.call_marks import has_broken_rest, is_introduced, is_marked, is_talk, without_marks
+from understudy.call_marks import has_broken_rest, is_introduced, is_marked, is_talk, is_waiting, without_marks
+from understudy.calls_by_tool import BY_TOOL, lines_by_tool
 from understudy.found import Found
 from understudy.loose_json import Unreadable, loads, read
+from understudy.mark_spelling import is_original, spelled_alike
 from understudy.models.reasoning import part
 from understudy.problem import Tool, ToolCall
 
@@ -52,37 +54,54 @@ def rescue(
         fixed = [mended_call(call, tools, complete=complete) for call in calls]
         if any(call is None for call in fixed):
             return None
-        made = tuple(call for call in fixed if call is not None)
-        return Rescued(calls=made, text=text, mended=made != tuple(calls))
+        delivered = tuple(call for call in fixed if call is not None)
+        return Rescued(calls=delivered, text=text, mended=delivered != tuple(calls))
     text = _plain_text(text) if len(text) <= LONGEST else text
     if not tools or len(text) > LONGEST:
         return Rescued(text=text)
-    for form in FORMATS:
-        found = _outermost(form(text, complete))
-        known = [item for item in found if match_tool(item.name, tools)]
-        if not known:
+    written, text = text, spelled_alike(text)
+    for found in _found(text, tools, complete):
+        if not any(match_tool(item.name, tools) for item in found):
             continue
         if len(found) > MOST or not _meant(text, found, tools):
-            return Rescued(text=text)
-        made_calls = [_made(item, tools, complete) for item in found]
-        if any(call is None for call in made_calls) or has_broken_rest(text, [item[:2] for item in found]):
-            return None if is_marked(text) else Rescued(text=text)
-        numbered = tuple(replace(call, id=f"call_{n}") for n, call in enumerate(made_calls) if call is not None)
+            return Rescued(text=written)
+        made = [_made(item, tools, complete) for item in found]
+        sure = tuple(call for call in made if call is not None and is_original(json.loads(call.arguments), written))
+        if len(sure) < len(made) or has_broken_rest(text, [item[:2] for item in found]):
+            return None if is_marked(text) else Rescued(text=written)
+        numbered = tuple(replace(call, id=f"call_{n}") for n, call in enumerate(sure))
         return Rescued(calls=numbered, text=_without(text, found), mended=True)
-    return None if is_marked(text) else Rescued(text=text)
+    return None if is_marked(text) else Rescued(text=written)
+
+
+def _found(text: str, tools: Sequence[Tool], complete: bool) -> Iterator[list[Found]]:
+    """What each reader finds, the forms of the model families first."""
+    yield _outermost(lines_by_tool(text, complete, tools))
+    for form in FORMATS:
+        yield _outermost(form(text, complete))
+    for by_tool in BY_TOOL:
+        yield _outermost(by_tool(text, complete, tools))
+
+
+_NEXT_TURN = re.compile(
+    r"(?:(?:<\|(?:im_start|start_header_id|start)\|>|<start_of_turn>)(?:user|system|tool)\b|<\|(?:user|system|tool)\|>|\[INST\]).*",
+    re.DOTALL,
+)
+"""A turn of somebody else, which the model went on to imagine."""
 
 
 def _plain_text(text: str) -> str:
-    """A text without its thinking, escapes before all of its quotes, and tags in capitals."""
+    """A text without its thinking and escapes before all of its quotes."""
     for _ in range(4):  # some models think in several blocks
         text, thought = part(text)
         if not thought:
             break
+    text = _NEXT_TURN.sub("", text)
     if '\\"' in text and not re.search(r'(?<!\\)"', text):
         text = text.replace('\\"', '"')
     if re.match(r"\s*\"(?:name|tool|function)\"\s*:", text):
         text = "{" + text  # the first brace is missing
-    return re.sub(r"</?TOOL_CALLS?>", lambda tag: tag[0].lower(), text).replace("[TOOL\\_CALLS]", "[TOOL_CALLS]")
+    return text
 
 
 def mended_call(call: ToolCall, tools: Sequence[Tool], *, complete: bool = True) -> ToolCall | None:
@@ -165,7 +184,8 @@ def _meant(text: str, found: Sequence[Found], tools: Sequence[Tool]) -> bool:
     if re.search(r"^\+ ?\{", text, re.MULTILINE):
         return False  # a comparison of two texts
     behind = without_marks(text[found[-1].end :]).strip(" \n\t`]}),.;*")
-    return not behind and all(_complete(item, tools) for item in found)
+    behind = re.sub(r"\A(?://|#)[^\n]*\Z", "", behind)
+    return (not behind or is_waiting(behind)) and all(_complete(item, tools) for item in found)
 
 
 def _complete(item: Found, tools: Sequence[Tool]) -> bool:
@@ -187,7 +207,15 @@ def _made(item: Found, tools: Sequence[Tool], complete: bool) -> ToolCall | None
         value = read_arguments(item.arguments, tool, complete=complete)
     if value is None or (not value and required_of(tool)):
         return None
+    value = {key: _with_backslash(item) for key, item in value.items()}
     return ToolCall(name=tool.name, arguments=json.dumps(value, ensure_ascii=False))
+
+
+def _with_backslash(value: Any) -> Any:
+    r"""A text with `\frac` or `\beta` in it, whose backslash JSON or Python took for an escape that nobody means."""
+    if not isinstance(value, str) or not re.search(r"[\f\b]", value) or re.search(r"[\n\t\r]", value):
+        return value
+    return value.replace("\f", "\\f").replace("\b", "\\b")
 
 
 def _without(text: str, found: Sequence[Found]) -> str:

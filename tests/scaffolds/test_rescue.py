@@ -1,13 +1,15 @@
 """Malformed calls are rescued, calls that are only talked about are not, and no argument is ever invented."""
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.scaffolds.rescue_corpus import LOST, MEANT, TALK, TOOLS, UNREAD, R, Shape
+from tests.scaffolds.rescue_corpus import LOST, MEANT, TALK, UNREAD, R, Shape
+from tests.scaffolds.rescue_tools import TOOLS
 
 from understudy.call_arguments import match_tool
 from understudy.loose_json import Unreadable, loads, read
@@ -16,7 +18,7 @@ from understudy.rescue import mended_call, rescue, structure
 
 
 def said(shape: Shape) -> tuple[tuple[str, Any], ...] | None:
-    rescued = rescue(shape.text, TOOLS, calls=shape.calls, complete=shape.complete)
+    rescued = rescue(shape.text, shape.tools, calls=shape.calls, complete=shape.complete)
     return None if rescued is None else tuple((call.name, json.loads(call.arguments)) for call in rescued.calls)
 
 
@@ -41,15 +43,16 @@ def test_what_is_no_call_is_not_made_one(shape: Shape) -> None:
 
 
 def test_the_corpus_is_as_large_as_it_says_and_names_are_unique() -> None:
-    assert len(MEANT) >= 300
-    assert len(UNREAD) < 0.1 * len(MEANT)
+    assert len(MEANT) >= 800
+    assert len(TALK) >= 170
+    assert len(UNREAD) < 0.02 * len(MEANT)
     names = [shape.name for shape in (*MEANT, *LOST, *TALK, *UNREAD)]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("shape", [s for s in MEANT if s.text], ids=lambda shape: shape.name)
 def test_a_rescued_call_leaves_no_markup_in_the_text(shape: Shape) -> None:
-    rescued = rescue(shape.text, TOOLS)
+    rescued = rescue(shape.text, shape.tools)
     assert rescued is not None
     assert not any(sign in rescued.text for sign in "<>{}[]`")
 
@@ -58,7 +61,7 @@ def test_a_rescued_call_leaves_no_markup_in_the_text(shape: Shape) -> None:
 def test_a_call_cut_off_anywhere_is_rescued_whole_or_not_at_all(shape: Shape) -> None:
     """Cut by the token limit after every character: whatever is taken must be one of the calls that were meant."""
     for end in range(0, len(shape.text), 2):
-        rescued = rescue(shape.text[:end], TOOLS, complete=False)
+        rescued = rescue(shape.text[:end], shape.tools, complete=False)
         for call in rescued.calls if rescued else ():
             assert (call.name, json.loads(call.arguments)) in (shape.expected or ())
 
@@ -68,7 +71,7 @@ def test_native_arguments_cut_off_anywhere_are_read_whole_or_not_at_all(shape: S
     (call,) = shape.calls
     ((_, meant),) = shape.expected or ()
     for end in range(1, len(call.arguments)):
-        cut = mended_call(ToolCall(name=call.name, arguments=call.arguments[:end]), TOOLS, complete=False)
+        cut = mended_call(ToolCall(name=call.name, arguments=call.arguments[:end]), shape.tools, complete=False)
         if cut is not None:
             assert json.loads(cut.arguments) in (meant, {})
             assert json.loads(cut.arguments) == meant or call.arguments[:end].strip() in ("{}", "")
@@ -163,6 +166,28 @@ def test_a_bomb_of_brackets_is_refused() -> None:
 def test_a_hostile_text_costs_no_more_than_its_length_deserves(text: str) -> None:
     """No timed assertion: a reader of quadratic cost would make this test take minutes."""
     assert not (rescue(text, TOOLS) or rescue("", TOOLS)).calls or text.endswith(R)  # type: ignore[union-attr]
+
+
+PIECES = sorted(
+    {piece for shape in (*MEANT, *TALK) for piece in re.findall(r"<[^<>\n]{1,40}>|\w+|\s|[^\w\s]", shape.text)}
+)
+BEGINNINGS = (
+    "",
+    "<tool_call>",
+    "weather",
+    "Action: weather\nAction Input: ",
+    '{"name": "weather", "arguments": {"city": "',
+)
+
+
+@SOME
+@given(st.sampled_from(BEGINNINGS), st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), st.integers(0, 200))
+def test_pieces_of_calls_repeated_without_end_are_read_in_linear_time(begin: str, pieces: list[str], some: int) -> None:
+    """As above: a pattern that looks back over what it has read would make these sixty texts take minutes."""
+    piece = "".join(pieces)
+    text = begin + piece * (10_000 // len(piece))
+    rescue(text, TOOLS)
+    rescue(text[:-some] + R, TOOLS)
 
 
 @pytest.mark.parametrize(
