@@ -17,7 +17,15 @@ from tests.servers.testing.corpus import compiled as corpus
 from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.frameworks import compiled_run
 from understudy_servers.testing.frameworks.catch2 import Catch2
-from understudy_servers.testing.frameworks.compiled_run import Heard, Tampered, errors_in, settings, steered, utf8
+from understudy_servers.testing.frameworks.compiled_run import (
+    Heard,
+    Tampered,
+    errors_in,
+    settings,
+    sided,
+    steered,
+    utf8,
+)
 from understudy_servers.testing.frameworks.detect import detect_loose
 from understudy_servers.testing.frameworks.foreign import MissingToolchain
 from understudy_servers.testing.frameworks.junit5 import Junit5
@@ -32,11 +40,13 @@ JAVA = pytest.mark.skipif(shutil.which("javac") is None, reason="no JDK is insta
 
 async def judged(files: Mapping[str, str], candidate: Mapping[str, str], wall_s: float = 60.0) -> dict[str, Any]:
     machine = Machine(limits=Limits(wall_s=wall_s, cpu_s=120))
-    sent: Any = {"id": address(files, files), "files": dict(files), "protected": sorted(files), "hidden": []}
+    sent = {"id": address(files, files), "files": dict(files), "protected": sorted(files), "hidden": []}
+    meta: Any = {"understudy/workspace": sent}
     async with Client(build_server(Settings(machine=machine))) as client:
-        result = await client.call_tool("run_tests", {"files": dict(candidate)}, meta={"understudy/workspace": sent})
-    assert result.structured_content is not None
-    return result.structured_content
+        result = await client.call_tool("run_tests", {"files": dict(candidate)}, meta=meta)
+    content: dict[str, Any] | None = result.structured_content
+    assert content is not None
+    return content
 
 
 @pytest.mark.clients
@@ -96,7 +106,7 @@ def test_every_word_of_catch2_that_is_known_holds_and_fails(tmp_path: Path, monk
     assert report.outcomes == {name: right_of(name) for name in report.outcomes}
     assert len(report.outcomes) == corpus.CPP_WORDS.count("TEST_CASE(") - 1 + corpus.CPP_WORDS.count("SCENARIO(")
     facts = report.facts["words_test.cpp::no equal"]
-    assert (facts["kind"], facts["expected"], facts["actual"]) == ("assert", '"y"', '"x"')
+    assert (facts["call"], facts["expected"], facts["actual"]) == ('std::string("x")', '"y"', '"x"')
     assert facts["message"].startswith('REQUIRE( std::string("x") == "y" ) with "x" == "y" (told 1) (runs := ')
     assert facts["where"].startswith("words_test.cpp:")
     assert (
@@ -115,10 +125,13 @@ def test_every_word_of_junit_and_assertj_that_is_known_holds_and_fails(
     report = driven(Junit5(), tmp_path, {**corpus.GRADLE, "WordsTest.java": corpus.JAVA_WORDS}, monkeypatch)
     assert report.outcomes == {name: right_of(name) for name in report.outcomes}
     assert len(report.outcomes) == corpus.JAVA_WORDS.count("@Test ")
-    facts = report.facts["WordsTest::noEqual"]
-    assert (facts["kind"], facts["expected"], facts["actual"]) == ("assert", '"y"', '"x"')
-    assert facts["message"] == '[told 1] Expecting "x" to be equal to "y"'
+    facts = report.facts["WordsTest::noOrder"]
+    assert (facts["call"], facts["expected"]) == ("the value in WordsTest::noOrder", "[1, 2]")
+    assert (facts["kind"], facts["actual"]) == ("assert", "[2, 1]")
+    assert facts["message"] == "Expecting [2, 1] to contain exactly, and in this order, [1, 2]"
     assert facts["where"].startswith("WordsTest.java:")
+    assert report.facts["WordsTest::noMessage"]["call"] == "the message in WordsTest::noMessage"
+    assert report.facts["WordsTest::noEqual"]["message"] == '[told 1] Expecting "x" to be equal to "y"'
     assert report.facts["WordsTest::noFail"]["message"] == "told 2"
     assert report.facts["WordsTest::noUncaught"]["message"] == 'java.lang.IllegalStateException: "quoted" é'
 
@@ -267,6 +280,26 @@ def test_a_test_in_whose_middle_the_process_ends_is_a_failed_one() -> None:
     heard = Heard()
     heard.cut_short(1)
     assert heard.outcomes == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "sides", "found"),
+    [
+        pytest.param("f(1) == 2", ("3", "2"), ("f(1)", "2", "3"), id="the call on the left"),
+        pytest.param("2 == f(1)", ("2", "3"), ("f(1)", "2", "3"), id="the call on the right"),
+        pytest.param("a == b", ("3", "2"), ("a == b", "true", "3 == 2 (told)"), id="no call"),
+        pytest.param("f() == g()", ("3", "2"), ("f() == g()", "true", "3 == 2 (told)"), id="two calls"),
+        pytest.param("f(1) == b", ("{?}", "2"), ("f(1) == b", "true", "{?} == 2 (told)"), id="no text"),
+        pytest.param("f(1) < 2", ("3 < 2", "true"), ("f(1) < 2", "true", "3 < 2"), id="another comparison"),
+    ],
+)
+def test_a_failed_comparison_says_what_had_to_be_what(
+    call: str, sides: tuple[str, str], found: tuple[str, str, str]
+) -> None:
+    actual, expected = sides
+    message = f"REQUIRE( {call} ) with {actual} == {expected} (told)"
+    facts = sided({"call": call, "actual": actual, "expected": expected, "message": message})
+    assert (facts["call"], facts["expected"], facts["actual"]) == found
 
 
 def test_bytes_and_characters_come_out_as_they_were_meant() -> None:

@@ -36,6 +36,7 @@ DIRECTIVE = re.compile(r"^[ \t]*(?:#|%:)[ \t]*(?:define|undef)[ \t]+(?P<name>\w+
 OWN_MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(?P<name>\w+)", re.MULTILINE)
 FACTS = ("kind", "message", "call", "actual", "expected", "where")
 PR_SET_DUMPABLE = 4
+UNKNOWN = "{?}"  # a value that has no text
 
 
 class Broken(Exception):
@@ -167,7 +168,7 @@ class Heard:
         if kind == "begin" and not self.running and name not in self.outcomes:
             self.running = name
         elif kind == "failure":
-            self.facts.setdefault(name, {key: utf8(str(event.get(key, ""))) for key in FACTS})
+            self.facts.setdefault(name, sided({key: utf8(str(event.get(key, ""))) for key in FACTS}))
         elif kind == "end":
             failed = name in self.facts
             if failed != (event.get("outcome") == "failed"):
@@ -185,6 +186,19 @@ class Heard:
             message = f"the process ended in the middle of this test, with {how}"
             self.outcomes[self.running] = "failed"
             self.facts.setdefault(self.running, {"kind": "exception", "message": message})
+
+
+def sided(facts: dict[str, str]) -> dict[str, str]:
+    """A failed `a == b` with the side that calls something as what must be the other; else as what must be true."""
+    left, equal, right = facts["call"].partition(" == ")
+    if not equal or facts["expected"] in ("true", "false"):
+        return facts
+    shown = UNKNOWN not in (facts["actual"], facts["expected"]) and " == " not in right
+    if shown and "(" in left and "(" not in right:
+        return {**facts, "call": left}
+    if shown and "(" in right and "(" not in left:
+        return {**facts, "call": right, "actual": facts["expected"], "expected": facts["actual"]}
+    return {**facts, "expected": "true", "actual": facts["message"].partition(" ) with ")[2]}
 
 
 def utf8(text: str) -> str:

@@ -367,12 +367,12 @@ public class Assert<T> {
 
   private double value() {
     if (actual instanceof Number number) return number.doubleValue();
-    throw failed("to be a number", null, null);
+    throw failed("to be a number", null, null, null);
   }
 
   @SuppressWarnings("unchecked")
   private int compared(Object other) {
-    if (actual == null) throw failed("not to be null", null, null);
+    if (actual == null) throw failed("not to be null", null, null, null);
     if (exact(actual) && exact(other)) return Long.compare(((Number) actual).longValue(), ((Number) other).longValue());
     if (actual instanceof Number left && other instanceof Number right && actual.getClass() != other.getClass()) {
       return Double.compare(left.doubleValue(), right.doubleValue());
@@ -399,7 +399,7 @@ public class Assert<T> {
     else if (value instanceof BaseStream<?, ?> stream) stream.iterator().forEachRemaining(items::add);
     else if (value != null && value.getClass().isArray()) {
       for (int index = 0; index < Array.getLength(value); index++) items.add(Array.get(value, index));
-    } else throw new Assertions.Failed("Expecting " + show(value) + " to hold items.", null, null);
+    } else throw new Assertions.Failed("Expecting " + show(value) + " to hold items.");
     return items;
   }
 
@@ -447,28 +447,29 @@ public class Assert<T> {
   }
 
   private Assert<T> sides(boolean holds, String words, Object expected) {
-    if (!holds) throw failed(words + " " + show(expected), show(expected), show(actual));
+    if (!holds) throw failed(words + " " + show(expected), "value", show(expected), show(actual));
     return this;
   }
 
   private Assert<T> equalTexts(boolean holds, String words, String expected, String found) {
-    if (!holds) throw failed(words + " " + show(expected), show(expected), show(found));
+    if (!holds) throw failed(words + " " + show(expected), "message", show(expected), show(found));
     return this;
   }
 
   private Assert<T> check(boolean holds, String words) {
-    if (!holds) throw failed(words, null, null);
+    if (!holds) throw failed(words, null, null, null);
     return this;
   }
 
   private Assert<T> check(boolean holds, String words, Object other) {
-    if (!holds) throw failed(words + " " + show(other), null, null);
+    if (!holds) throw failed(words + " " + show(other), null, null, null);
     return this;
   }
 
-  private Assertions.Failed failed(String words, String expected, String found) {
+  private Assertions.Failed failed(String words, String what, String expected, String found) {
     String message = instead != null ? instead : "Expecting " + show(actual) + " " + words;
-    return new Assertions.Failed(described + message, expected, found);
+    boolean two = instead == null && described.isEmpty(); // else the words of the test say more
+    return new Assertions.Failed(described + message, two ? what : null, expected, found);
   }
 
   static String formatted(String words, Object... arguments) {

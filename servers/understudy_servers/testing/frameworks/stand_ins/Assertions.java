@@ -17,7 +17,7 @@ public class Assertions {
 
   public static Assert<Throwable> assertThatThrownBy(ThrowingCallable code) {
     Throwable thrown = catchThrowable(code);
-    if (thrown == null) throw new Failed("Expecting code to raise a throwable.", null, null);
+    if (thrown == null) throw new Failed("Expecting code to raise a throwable.");
     return new Assert<>(thrown);
   }
 
@@ -69,7 +69,7 @@ public class Assertions {
   }
 
   public static void fail(String message) {
-    throw new Failed(message, null, null);
+    throw new Failed(message);
   }
 
   public static final class ThrownBy<T extends Throwable> {
@@ -88,8 +88,8 @@ public class Assertions {
     public Assert<Throwable> isThrownBy(ThrowingCallable code) {
       Throwable thrown = catchThrowable(code);
       String wanted = described + "Expecting code to raise " + type.getName();
-      if (thrown == null) throw new Failed(wanted + ", and nothing was raised.", null, null);
-      if (!type.isInstance(thrown)) throw new Failed(wanted + ", and it raised " + Assert.show(thrown), null, null);
+      if (thrown == null) throw new Failed(wanted + ", and nothing was raised.");
+      if (!type.isInstance(thrown)) throw new Failed(wanted + ", and it raised " + Assert.show(thrown));
       return new Assert<>(thrown);
     }
   }
@@ -100,12 +100,17 @@ public class Assertions {
     }
   }
 
-  /** An assertion that does not hold; both sides as text, where there are two. */
+  /** An assertion that does not hold; both sides as text, and what they are, where there are two. */
   public static final class Failed extends AssertionError {
-    public final String expected, actual;
+    public final String what, expected, actual;
 
-    public Failed(String message, String expected, String actual) {
+    public Failed(String message) {
+      this(message, null, null, null);
+    }
+
+    public Failed(String message, String what, String expected, String actual) {
       super(message);
+      this.what = what;
       this.expected = expected;
       this.actual = actual;
     }

@@ -191,7 +191,8 @@ public final class Main {
       boolean plain = error instanceof Assertions.Failed;
       facts.put("message", plain ? text(error) : error.getClass().getName() + ": " + text(error));
       facts.put("where", where(error, type));
-      if (error instanceof Assertions.Failed failed && failed.expected != null) {
+      if (error instanceof Assertions.Failed failed && failed.what != null) {
+        facts.put("call", "the " + failed.what + " in " + id);
         facts.put("expected", failed.expected);
         facts.put("actual", failed.actual);
       }

@@ -211,8 +211,8 @@ inline void hold(bool expected, const Outcome& found, const char* macro, const c
     if (found.holds == expected) return;
     const std::string expansion = found.sign.empty() ? found.actual : found.actual + " " + found.sign + " " + found.expected;
     const bool equal = found.sign == "==" && expected;
-    fail({"assert", std::string(macro) + "( " + text + " ) with " + expansion, text, equal ? found.actual : "",
-          equal ? found.expected : ""}, place);
+    fail({"assert", std::string(macro) + "( " + text + " ) with " + expansion, text, equal ? found.actual : expansion,
+          equal ? found.expected : expected ? "true" : "false"}, place);
     if (stop) throw Stop{};
 }
 
