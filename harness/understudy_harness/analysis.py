@@ -252,7 +252,9 @@ def _described(columns: Columns, identifier: str) -> dict[str, Any]:
         "models": about.get("models", {}),
         "about": about,
         "errors": columns.errors.get(identifier, Counter()),
-        "facts": tuple(columns.facts[name] for name in sorted(columns.facts_of.get(identifier, ()))),
+        "facts": tuple(
+            columns.facts[name] for name in sorted(columns.facts_of.get(identifier, ())) if name in columns.facts
+        ),
     }
 
 

@@ -164,7 +164,7 @@ def _flat(arm: Mapping[str, Any], row: Row) -> dict[str, Any]:
 def _logged(folder: Path, row: Row) -> Any:
     from understudy_harness.inspect import LoggedSample  # noqa: PLC0415 - see write_logs
 
-    events = transcript_of(folder, row.transcript) if row.transcript else []
+    events = transcript_of(folder, row.transcript, row.key) if row.transcript else []
     calls = [event for event in events if event.get("kind") == "generate"]
     detail = calls[-1].get("detail", {}) if calls else {}
     answer = str(detail.get("text") or "")

@@ -43,7 +43,8 @@ class Damage(NamedTuple):
     line: int
     """Counted from 1."""
     problem: str
-    """torn: no whole record; edited: does not match its checksum; newer: written by a later version; duplicate."""
+    """torn: no whole record; edited: does not match its checksum; newer: written by a later version; duplicate;
+    impossible: it matches its checksum and holds what no run writes."""
     detail: str = ""
 
 
@@ -76,12 +77,24 @@ def encode(record: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> bytes:
     return body + _SUM + blake2b(body, digest_size=8).hexdigest().encode() + b'"}\n'
 
 
+def beginning(record: Mapping[str, Any]) -> bytes:
+    """How a line begins whose first fields are these."""
+    return encode({"v": FORMAT, **record})[: -_TAIL - 1]
+
+
+def is_sound(line: bytes) -> bool:
+    """Whether a line (without its newline) matches its checksum."""
+    return (
+        line[-_TAIL:-18] == _SUM
+        and line[-2:] == b'"}'
+        and blake2b(line[:-_TAIL], digest_size=8).hexdigest().encode() == line[-18:-2]
+    )
+
+
 def decode(line: bytes) -> dict[str, Any] | Problem:
     """Read a line (without its newline), or say what is wrong with it."""
-    if line[-_TAIL:-18] != _SUM or line[-2:] != b'"}':
-        return "torn"
-    if blake2b(line[:-_TAIL], digest_size=8).hexdigest() != line[-18:-2].decode("ascii", "replace"):
-        return "edited"
+    if not is_sound(line):
+        return "edited" if line[-2:] == b'"}' and (line[-_TAIL:-18] == _SUM or _is_record(line)) else "torn"
     try:
         record, _ = _parse(line.decode())
     except ValueError:  # a right checksum over something that is no JSON: somebody made it
@@ -90,12 +103,45 @@ def decode(line: bytes) -> dict[str, Any] | Problem:
     return "newer" if record.get("v", 0) > FORMAT else record
 
 
+def _is_record(line: bytes) -> bool:
+    """Whether a line is a whole record that something wrote anew, such as a tool that formats JSON."""
+    try:
+        return "v" in json.loads(line)
+    except (ValueError, RecursionError, TypeError):
+        return False
+
+
+def refuse_other_kinds(path: Path, *, to_write: bool = False) -> None:
+    """Refuse what no journal can be: a folder, or a pipe or device, which a reader would wait for or never end.
+
+    Raises:
+        LedgerError: The path is there and is no file. A device may be written to, as /dev/full is to try a full disk.
+    """
+    if not path.exists() or path.is_file() or (to_write and path.is_char_device()):
+        return
+    kind = "a folder" if path.is_dir() else "a pipe or a device"
+    raise LedgerError(f"{path} is {kind} and no file, so it is no record of a run. Move it away, or name another --out.")
+
+
 def read(path: Path) -> Iterator[Line | Damage]:
-    """Read a journal: every sound line, and every damaged one in its place."""
+    """Read a journal: every sound line, and every damaged one in its place.
+
+    A tool that turned line ends into CRLF changed nothing that a checksum covers, so such lines are sound.
+
+    Raises:
+        LedgerError: It is no file, or cannot be read.
+    """
+    refuse_other_kinds(path)
     offset = 0
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise LedgerError(
+            f"{path} cannot be read: {error.strerror}. Mend its permissions, or name another folder."
+        ) from None
+    with file:
         for number, raw in enumerate(file, start=1):
-            found = decode(raw[:-1]) if raw.endswith(b"\n") else "torn"
+            found = decode(raw[:-1].removesuffix(b"\r")) if raw.endswith(b"\n") else "torn"
             if isinstance(found, dict):
                 yield Line(number, offset, len(raw), found)
             elif raw.strip():
@@ -116,6 +162,7 @@ class Journal:
         self._secrets = secrets
         self._synced_at = time.monotonic()
         self._dirty = False
+        refuse_other_kinds(path, to_write=True)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)

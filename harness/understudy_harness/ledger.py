@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from understudy_harness.errors import LedgerError
-from understudy_harness.journal import Damage, Journal, Line, read
+from understudy_harness.journal import Damage, Journal, Line, beginning, decode, read, refuse_other_kinds
 
 LEDGER, TRANSCRIPTS = "ledger.jsonl", "transcripts.jsonl"
 
@@ -219,7 +219,7 @@ class Ledger:
         return name
 
     def _recall(self, path: Path) -> None:
-        for line in read(path):
+        for line in _possible(read(path)):
             if isinstance(line, Damage):
                 self.damage.append(line)
                 continue
@@ -248,24 +248,66 @@ def read_ledger(folder: Path) -> Iterator[Line | Damage]:
         LedgerError: The folder holds none.
     """
     path = folder / LEDGER
+    refuse_other_kinds(path)
     if not path.is_file():
         raise LedgerError(f"{folder} holds no {LEDGER}. Give the folder that `understudy gap run --out` wrote.")
-    return read(path)
+    return _possible(read(path))
 
 
-def transcript_of(folder: Path, place: tuple[int, int]) -> list[dict[str, Any]]:
-    """Read the events of one row; empty when its transcript is damaged or missing."""
+def _possible(lines: Iterator[Line | Damage]) -> Iterator[Line | Damage]:
+    """Set aside what matches its checksum and no run writes, such as a score of 7: it would change every mean."""
+    for line in lines:
+        if isinstance(line, Damage) or (fault := _fault(line.record)) is None:
+            yield line
+        else:
+            yield Damage(line.number, "impossible", fault)
+
+
+def _fault(record: Mapping[str, Any]) -> str | None:
+    kind = record.get("kind")
+    if kind in ("row", "error"):
+        if not (isinstance(record.get("arm"), str) and isinstance(record.get("sample"), str)):
+            return "arm or sample is missing"
+        epoch, score = record.get("epoch", 0), record.get("score", 0.0)
+        if type(epoch) is not int or not 0 <= epoch < 1 << 31:
+            return f"epoch {epoch!r}"
+        if type(score) not in (int, float) or not 0 <= score <= 1:
+            return f"score {score!r}"
+        spend = record.get("spend") or {}
+        if not isinstance(spend, dict) or not all(_is_spend(part) for part in spend.values()):
+            return "what it spent is no list of numbers"
+    elif kind in ("header", "facts"):
+        if not isinstance(record.get("id"), str):
+            return "its name is missing"
+        parts = [*record.get("arms", ()), *record.get("benchmarks", ())]
+        if not all(isinstance(part, dict) and ("id" in part or "name" in part) for part in parts):
+            return "an arm or a benchmark in it has no name"
+    return None
+
+
+def _is_spend(part: Any) -> bool:
+    return isinstance(part, dict) and all(
+        type(value) in (int, float) or name == "model" for name, value in part.items() if name in _SPEND_DEFAULTS
+    )
+
+
+def transcript_head(key: RowKey) -> bytes:
+    """How the transcript of a row begins in its file."""
+    return beginning(key._asdict()) + b',"events":'
+
+
+def transcript_of(folder: Path, place: tuple[int, int], key: RowKey | None = None) -> list[dict[str, Any]]:
+    """Read the events of one row; empty when its transcript is damaged, missing, or another row's."""
     path = folder / TRANSCRIPTS
     if not path.is_file():
         return []
     with path.open("rb") as file:
         file.seek(place[0])
         raw = file.read(place[1])
-    try:
-        events = json.loads(raw)["events"]
-    except (ValueError, KeyError, TypeError):
+    if key is not None and not raw.startswith(transcript_head(key)):
         return []
-    return list(events)
+    found = decode(raw.rstrip(b"\r\n"))
+    return list(found["events"]) if isinstance(found, dict) else []
 
 
 def _spend_record(part: Spend) -> dict[str, Any]:

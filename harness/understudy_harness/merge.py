@@ -78,11 +78,11 @@ def _take(record: dict[str, Any], part: Path, ledger: Ledger, headers: dict[str,
     elif kind == "row":
         row = row_from(record)
         if row.key not in ledger.done:
-            events = transcript_of(part, row.transcript) if row.transcript else None
-            ledger.write(row, headers.get(record["header"], record["header"]), events)
+            events = transcript_of(part, row.transcript, row.key) if row.transcript else None
+            ledger.write(row, headers.get(record.get("header", ""), record.get("header", "")), events)
         return row
     elif kind == "error":
         key = RowKey(record["arm"], record["sample"], record.get("epoch", 0))
         said: dict[str, Any] = {name: record[name] for name in _SAID if name in record}
-        ledger.write_error(key, headers.get(record["header"], record["header"]), said)
+        ledger.write_error(key, headers.get(record.get("header", ""), record.get("header", "")), said)
     return None

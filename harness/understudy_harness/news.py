@@ -35,8 +35,8 @@ def about_benchmark(result: BenchmarkResult) -> tuple[str, ...]:
     )
 
 
-def about_damage(damage: Sequence[Damage]) -> Iterator[str]:
-    """Lines of a ledger that were not used, kind by kind."""
+def about_damage(damage: Sequence[Damage], file: str = "the ledger") -> Iterator[str]:
+    """Lines of a file that were not used, kind by kind."""
     kinds: dict[str, list[int]] = {}
     for one in damage:
         kinds.setdefault(one.problem, []).append(one.line)
@@ -44,7 +44,7 @@ def about_damage(damage: Sequence[Damage]) -> Iterator[str]:
         shown = ", ".join(map(str, lines[:8])) + (" …" if len(lines) > 8 else "")
         verb = "is" if len(lines) == 1 else "are"
         found = count(len(lines), "line")
-        yield f"{found} of the ledger {verb} {_DAMAGE.get(problem, problem)} and not used: {shown}."
+        yield f"{found} of {file} {verb} {_DAMAGE.get(problem, problem)} and not used: {shown}."
 
 
 def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
@@ -63,12 +63,39 @@ def _run(analysis: Analysis, allow_truncated: bool) -> Iterator[str]:
         )
         yield f"In {count(rows, 'row')} the prompt was cut to fit the model's window. {fate}"
     yield from about_damage(analysis.damage)
+    yield from _gone(analysis)
     if analysis.columns.in_flight:
         calls = count(analysis.columns.in_flight, "call")
         yield f"{calls} may have been made twice: a process ended while they were under way."
     versions = {str(header.get("git")) for header in analysis.columns.headers.values()}
     if len(versions) > 1:
         yield f"Rows come from {len(versions)} versions of the code: {', '.join(sorted(v[:12] for v in versions))}."
+
+
+def _gone(analysis: Analysis) -> Iterator[str]:
+    """What rows refer to and the ledger does not hold, and data that only share a name."""
+    columns = analysis.columns
+    arms = [name for name in columns.arm_ids if name not in columns.arms]
+    if arms:
+        names = ", ".join(arms[:3]) + (" …" if len(arms) > 3 else "")
+        yield (
+            f"The header of {count(len(arms), 'arm')} is missing ({names}), so kind, scaffold and models are unknown. "
+            "The command that made it writes it again."
+        )
+    facts = {name for names in columns.facts_of.values() for name in names} - columns.facts.keys()
+    if facts:
+        lost = count(len(facts), "line")
+        yield f"What servers said about their models is missing ({lost} of it), so provenance has gaps."
+    data: dict[str, set[str]] = {}
+    for header in columns.headers.values():
+        for benchmark in header.get("benchmarks", ()):
+            data.setdefault(benchmark["name"], set()).add(str(benchmark.get("dataset")))
+    for name, found_data in data.items():
+        if len(found_data) > 1:
+            yield (
+                f"Rows of {name} come from {len(found_data)} different sets of data under one name, paired by id all "
+                "the same: two runs were mixed. Measure each in a folder of its own."
+            )
 
 
 def _indexes(arm: ArmResult) -> Iterator[str]:
@@ -91,6 +118,7 @@ _VECTORS = {
 }
 
 _DAMAGE = {
+    "impossible": "nothing that a run writes (a score outside 0 to 1, a missing name)",
     "torn": "torn",
     "edited": "changed after it was written",
     "newer": "written by a later version",

@@ -45,7 +45,10 @@ def report(
     if note is not None:
         analysis.notes.append(note)
     if not analysis.columns.rows:
-        raise SettingsError(f"{folder} holds no rows yet. Run it first: {analysis.header.get('command', 'gap run')}")
+        raise SettingsError(
+            " ".join([f"{folder} holds no rows that can be used.", *about_damage(analysis.damage)])
+            + f" Run it first: {analysis.header.get('command', 'understudy gap run --help says how')}"
+        )
     analysis.looks = count_look(analysis)
     forms = form or ("terminal", "html")
     if "json" in forms:

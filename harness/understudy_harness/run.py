@@ -14,13 +14,13 @@ import anyio
 
 from understudy_harness import provenance
 from understudy_harness.arms import Arm
-from understudy_harness.cache import CompletionStore, RowCache
+from understudy_harness.cache import COMPLETIONS, CompletionStore, RowCache
 from understudy_harness.documentation import readers, ready_indexes
 from understudy_harness.doors import Opened, open_doors, rows_in_flight
 from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, SettingsError, Stopped
 from understudy_harness.indexes import same_index, wording_of
 from understudy_harness.journal import Damage
-from understudy_harness.ledger import Ledger, Row, RowKey
+from understudy_harness.ledger import LEDGER, Ledger, Row, RowKey
 from understudy_harness.progress import REFRESH_S, Progress
 from understudy_harness.row import Outcome, Work, run_row
 from understudy_harness.settings import Loaded, Settings, load, plan_work
@@ -45,8 +45,8 @@ class Finished:
     """Of them, rows of this process."""
     errors: int
     usd: float
-    damage: tuple[Damage, ...]
-    """Lines of an earlier process that were not used."""
+    damage: Mapping[str, tuple[Damage, ...]]
+    """File -> its lines of an earlier process that were not used."""
 
 
 class Recorder:
@@ -182,7 +182,7 @@ async def execute(
                 fresh=recorder.fresh,
                 errors=len(recorder.failed),
                 usd=recorder.usd,
-                damage=(*ledger.damage, *store.damage),
+                damage={LEDGER: tuple(ledger.damage), COMPLETIONS: tuple(store.damage)},
             )
 
 

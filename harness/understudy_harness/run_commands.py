@@ -21,6 +21,7 @@ from understudy_harness.columns import read_columns
 from understudy_harness.errors import SettingsError
 from understudy_harness.journal import secrets_of
 from understudy_harness.looks import count_look
+from understudy_harness.news import about_damage
 from understudy_harness.report.page import write_page
 from understudy_harness.report.terminal import show
 from understudy_harness.run import Finished, execute
@@ -229,8 +230,9 @@ def _say(finished: Finished) -> None:
     parts += [f"{kept} kept from before"] if kept else []
     parts += [f"{count(finished.errors, 'row')} failed"] if finished.errors else []
     click.echo(", ".join(parts) + ".", err=True)
-    for damage in finished.damage[:5]:
-        click.echo(f"Line {damage.line} of an earlier file was not used: {damage.problem}.", err=True)
+    for file, damage in finished.damage.items():
+        for sentence in about_damage(damage, file):
+            click.echo(f"{sentence} What was missing by it was done again.", err=True)
 
 
 def _cells(

@@ -56,11 +56,13 @@
     }
   };
 
+  const lost = "This transcript is damaged or is not this row's, so it is not shown.";
+
   /* Linked pages: every record brings its own data, so that a broken one breaks nothing else. */
   for (const node of document.querySelectorAll("script[data-record]")) {
     const into = make("div", "");
     try { render(JSON.parse(node.textContent).events || [], into); }
-    catch (error) { into.append(make("p", "note", "This transcript is damaged and cannot be shown.")); }
+    catch (error) { into.append(make("p", "note", lost)); }
     node.parentNode.append(into);
   }
 
@@ -93,7 +95,7 @@
         }
         sheet.append(turns);
       }
-      render(events, sheet);
+      if (Array.isArray(events)) render(events, sheet); else sheet.append(make("p", "note", lost));
       if (!dialog.open) dialog.showModal();
       sheet.scrollTop = 0;
     };

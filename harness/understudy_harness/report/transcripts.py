@@ -17,7 +17,8 @@ import numpy as np
 
 from understudy_harness.analysis import Analysis, BenchmarkResult
 from understudy_harness.columns import Columns, Counts
-from understudy_harness.ledger import TRANSCRIPTS
+from understudy_harness.journal import is_sound
+from understudy_harness.ledger import TRANSCRIPTS, RowKey, transcript_head
 from understudy_harness.report.shell import inert, page
 from understudy_harness.saving import save
 
@@ -25,6 +26,8 @@ INLINE = 500
 PER_PAGE = 500
 MOST_INLINE_BYTES = 2_500_000
 FOLDER = "transcripts"
+DAMAGED = "damaged"
+"""What stands for a transcript that cannot be shown; it is no JSON, and so the linked page says it too."""
 
 
 class Slots:
@@ -80,10 +83,9 @@ def chosen(analysis: Analysis, slots: Sequence[Slots], source: mmap.mmap | bytes
             length = int(places.length[slot])
             if len(kept) >= share or size < length:
                 break
-            events = _events(source, int(places.offset[slot]), length)
-            if events is not None:
-                kept[str(slot)] = events
-                size -= length
+            line = _line(source, result, places, slot)
+            kept[str(slot)] = DAMAGED if line is None else json.loads(line)["events"]
+            size -= length
         found[str(index)] = kept
         left -= len(kept)
     return found
@@ -116,7 +118,7 @@ def _page(analysis: Analysis, result: BenchmarkResult, places: Slots, number: in
     parts = [head, f'<nav class="turns">{"".join(turns)}</nav>']
     labels = [escape(arm.label) for arm in result.arms]
     here = [slot for slot in range(first, last) if places.offset[slot] >= 0]
-    for slot, raw in zip(here, _inert_lines(source, places, here), strict=True):
+    for slot, raw in zip(here, _inert_lines(source, result, places, here), strict=True):
         sample, arm, epoch = places.of(slot)
         after = f" · epoch {epoch + 1}" if places.epochs > 1 else ""
         parts.append(
@@ -127,11 +129,20 @@ def _page(analysis: Analysis, result: BenchmarkResult, places: Slots, number: in
     return page(f"{result.name}, transcripts {number + 1}", "".join(parts), fixture=analysis.fixture)
 
 
-def _inert_lines(source: mmap.mmap | bytes, places: Slots, slots: Sequence[int]) -> list[str]:
+def _inert_lines(source: mmap.mmap | bytes, result: BenchmarkResult, places: Slots, slots: Sequence[int]) -> list[str]:
     """The lines of some slots, made inert in one go: a line holds no newline but its last."""
-    ends = [(int(places.offset[slot]), int(places.length[slot])) for slot in slots]
-    text = b"\n".join(source[offset : offset + length].rstrip(b"\n").replace(b"\n", b" ") for offset, length in ends)
-    return inert(text.decode("utf-8", "replace")).split("\n") if slots else []
+    lines = (_line(source, result, places, slot) for slot in slots)
+    text = b"\n".join(DAMAGED.encode() if line is None else line for line in lines)
+    return inert(text.decode("ascii", "replace")).split("\n") if slots else []
+
+
+def _line(source: mmap.mmap | bytes, result: BenchmarkResult, places: Slots, slot: int) -> bytes | None:
+    """The line of a slot; None where it is damaged or is another row's."""
+    sample, arm, epoch = places.of(slot)
+    offset, length = int(places.offset[slot]), int(places.length[slot])
+    line = source[offset : offset + length].rstrip(b"\r\n")
+    head = transcript_head(RowKey(result.arms[arm].id, result.sample_ids[sample], epoch))
+    return line if line.startswith(head) and is_sound(line) else None
 
 
 def _telling(result: BenchmarkResult, places: Slots) -> Iterator[int]:
@@ -143,10 +154,3 @@ def _telling(result: BenchmarkResult, places: Slots) -> Iterator[int]:
         for slot in range(int(sample) * places.arms * places.epochs, (int(sample) + 1) * places.arms * places.epochs):
             if places.offset[slot] >= 0:
                 yield slot
-
-
-def _events(source: mmap.mmap | bytes, offset: int, length: int) -> Any:
-    try:
-        return json.loads(source[offset : offset + length])["events"]
-    except (ValueError, KeyError, TypeError):
-        return None
