@@ -9,7 +9,7 @@ from understudy.problem import Tests
 from understudy_harness.sample import Grade, Grader, Sample
 
 # By which the testing server knows the other languages.
-_MANIFESTS = ("package.json", "Cargo.toml", "go.mod", "CMakeLists.txt", "build.gradle")
+_MANIFESTS = ("package.json", "Cargo.toml", "go.mod", "CMakeLists.txt", "build.gradle", "pom.xml")
 
 
 def hidden_tests(
