@@ -29,6 +29,11 @@ class Plan:
     shuffle: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def guarded(self) -> bool:
+        """Whether the tests are out of the candidate's reach, so that a pass by other means is no pass."""
+        return self.root is None or bool(self.extra.get("protected"))
+
     def source(self, path: str) -> str:
         """The text of one of the files, as the run will see it."""
         if path in self.files or self.root is None:

@@ -129,7 +129,13 @@ class Project:
             select=None if select is None else tuple(_arguments(select, chosen) if framework == "pytest" else select),
             root=str(self.root),
             seed=seed,
-            extra={"pytest_arguments": [], "project": True, "writes": self.writes, "sources": self._sources()},
+            extra={
+                "pytest_arguments": [],
+                "project": True,
+                "protected": bool(self.protected),
+                "writes": self.writes,
+                "sources": self._sources(),
+            },
         )
 
     def _own_code(self, candidate: Mapping[str, str]) -> list[str]:

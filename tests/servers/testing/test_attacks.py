@@ -28,7 +28,7 @@ from understudy_servers.testing.result import MAX_BYTES, from_judgement
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux system calls")
 
 CORPUS = {path.name: path.read_text() for path in sorted((Path(__file__).parent / "corpus").glob("*.py"))}
-SOURCES = {name: CORPUS[name] for name in ("attacks.py", "further.py")}
+SOURCES = {name: CORPUS[name] for name in ("attacks.py", "outward.py", "further.py", "doors.py", "leavings.py")}
 FUNCTIONS = {
     node: name.removesuffix(".py")
     for name, source in SOURCES.items()

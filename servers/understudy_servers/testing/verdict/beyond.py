@@ -26,9 +26,14 @@ def anywhere(sources: Iterable[str], *, imported: bool = False) -> list[str]:
     return list(found)
 
 
+def shared(sources: Mapping[str, str]) -> list[str]:
+    """The words in what is not a test, which concern every test."""
+    return by_test(sources)("")
+
+
 def by_test(sources: Mapping[str, str]) -> Callable[[str], list[str]]:
     """A function from the id of a test to the words in it and in what is not a test: helpers, fixtures, settings."""
-    shared: list[str] = []
+    common: list[str] = []
     own: dict[str, list[str]] = {}
     for path, source in sources.items():
         tree = ast.parse(source)
@@ -38,11 +43,11 @@ def by_test(sources: Mapping[str, str]) -> Callable[[str], list[str]]:
             if isinstance(node, _TESTS) and node.name.startswith("test"):
                 own.setdefault(f"{path}::{node.name}", []).extend(words)
             else:
-                shared += words
+                common += words
 
     def words_of(name: str) -> list[str]:
         path, _, inside = name.partition("[")[0].partition("::")
-        return [*shared, *own.get(f"{path}::{inside.rpartition('::')[2]}", ())]
+        return [*common, *own.get(f"{path}::{inside.rpartition('::')[2]}", ())]
 
     return words_of
 

@@ -44,7 +44,7 @@ def _shaped(plan: Plan, sources: Mapping[str, str], controls: Mapping[str, Contr
     texts = [*sources.values(), *(plan.source(path) for path in plan.helpers)]
     extra = {
         **plan.extra,
-        "guard": control.watched(sources.values(), own, project=plan.root is not None),
+        "guard": control.watched(sources.values(), own, all_imports=plan.guarded),
         "set_by_tests": control.set_by_tests(texts),
         "helper": draw.name,
     }
@@ -73,7 +73,7 @@ def _as_written(other: Plan, plan: Plan, sources: Mapping[str, str], runner: Run
             first = next(iter(again.report.of("failed")), "")
             again = ordered
             proof.notes.append(f"{ORDER} In another one {first} failed.")
-    if again.verdict == "passed" and plan.root is None and not control.looks_at_itself(sources.values()):
+    if again.verdict == "passed" and plan.guarded and _fails_shaped(other, plan, sources, runner):
         proof.refute("tampered", "canary_seen", again)
     elif again.verdict == "passed":
         proof.steps.append("cold")
@@ -81,6 +81,15 @@ def _as_written(other: Plan, plan: Plan, sources: Mapping[str, str], runner: Run
         proof.refute("infra_error", again.reason)
     else:
         proof.refute("flaky", f"then {again.verdict}", again)
+
+
+def _fails_shaped(other: Plan, plan: Plan, sources: Mapping[str, str], runner: Runner) -> bool:
+    """Whether tests that do not look at their own text fail in the shape of canaries again."""
+    texts = [*sources.values(), *(plan.source(path) for path in plan.helpers)]
+    if control.looks_at_itself(texts):
+        return False
+    draw = canary.Draw()
+    return runner.run(_shaped(other, sources, _controls(sources, draw), draw), COLD_HASH_SEED).verdict == "failed"
 
 
 def _reached(plan: Plan, sources: Mapping[str, str], control: Judgement, runner: Runner, proof: Proof) -> None:

@@ -50,21 +50,21 @@ def control(source: str, path: str, draw: canary.Draw) -> Control:
 
 def looks_at_itself(sources: Iterable[str]) -> bool:
     """Whether tests look at their own text, lines or files."""
-    nodes = (node for source in sources for node in ast.walk(ast.parse(source)))
+    nodes = (node for source in sources for node in ast.walk(_parsed(source)))
     return any(
         getattr(node, "attr", getattr(node, "id", getattr(node, "arg", getattr(node, "name", None)))) in _OWN_TEXT
         for node in nodes
     )
 
 
-def watched(sources: Iterable[str], own: Iterable[str], *, project: bool) -> list[str]:
+def watched(sources: Iterable[str], own: Iterable[str], *, all_imports: bool) -> list[str]:
     """The modules that tests check with; `own` are those of the candidate and the tests."""
     always = ["builtins", "unittest.case", "unittest.mock", "pytest"]
-    if project:
+    if not all_imports:
         return always
     found: dict[str, None] = dict.fromkeys([*always, "pathlib"])  # of which pytest gives objects
     for source in sources:
-        for node in ast.parse(source).body:
+        for node in _parsed(source).body:
             if isinstance(node, ast.Import):
                 found |= dict.fromkeys(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -77,12 +77,20 @@ def set_by_tests(sources: Iterable[str]) -> list[str]:
     """Attributes that the tests themselves change, in whatever way."""
     found: dict[str, None] = {}
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(_parsed(source)):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
                 found[node.attr] = None
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 100:
                 found[node.value.rpartition(".")[2]] = None  # setattr, patch, monkeypatch
     return list(found)
+
+
+def _parsed(source: str) -> ast.Module:
+    """A file as a tree, an empty one where it is not Python: helpers of a project may be anything."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ast.Module([], [])
 
 
 def _tables(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -1,7 +1,7 @@
 """Make a claimed pass prove itself. Costs several runs, once per solved problem; failing runs never come here."""
 
 import secrets
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from understudy_servers.testing.engines.raw import Raw
@@ -82,7 +82,7 @@ def _sample(names: set[str]) -> set[str]:
 def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
     sources = {path: plan.source(path) for path in (*plan.tests, *plan.helpers)}
     run_split, halves = runner.run_split, split.divide(plan)
-    words = beyond.anywhere(sources.values(), imported=True) if halves is not None and plan.root is not None else []
+    words = _needed_by_a_project(plan, sources) if halves is not None else []
     if halves is not None and run_split is None:
         proof.notes.append("Tests and candidate cannot be run apart on this system.")
     elif words:  # a project's suite is too large to be run only to hear that
@@ -94,12 +94,23 @@ def _split_or_cold(plan: Plan, runner: Runner, proof: Proof) -> None:
         if finding.confirms:
             proof.steps.append("split")
             return
+        if finding.refutes and not halves.whole:
+            proof.notes.append("split mode cannot judge these tests: the project has files that are not text.")
+            cold.confirm(plan, runner, proof)
+            return
         if finding.refutes and not _depends_on_order(plan, run_split(halves), proof):
             proof.refute("tampered", "split_disagrees", judgement)
         if finding.refutes:
             return
         proof.notes.append(finding.why + ".")
     cold.confirm(plan, runner, proof)
+
+
+def _needed_by_a_project(plan: Plan, sources: Mapping[str, str]) -> list[str]:
+    """What keeps a project's tests from being run apart; where they are protected it is worth more to try."""
+    if plan.root is None:
+        return []
+    return beyond.shared(sources) if plan.guarded else beyond.anywhere(sources.values(), imported=True)
 
 
 def _depends_on_order(plan: Plan, again: tuple[Judgement, Raw], proof: Proof) -> bool:

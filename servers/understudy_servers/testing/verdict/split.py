@@ -24,6 +24,7 @@ class Split:
     tests: Plan
     candidate: Plan
     remote: tuple[str, ...]
+    whole: bool = True  # the candidate's half has all files of its own
 
 
 def divide(plan: Plan) -> Split | None:
@@ -48,20 +49,22 @@ def divide(plan: Plan) -> Split | None:
 def _divide_project(plan: Plan, root: str, remote: tuple[str, ...]) -> Split | None:
     """Give the candidate's half a copy of the project without its tests; the tests' half never loads its modules."""
     secret = {*plan.tests, *plan.helpers}
-    seen, size = {}, 0
+    seen, size, whole = {}, 0, True
     for path in dict.fromkeys([*plan.data, *plan.candidate]):
         if path in secret or is_test_name(path):
             continue
         try:
             seen[path] = plan.files[path] if path in plan.files else (Path(root) / path).read_text(encoding="utf-8")
         except (OSError, ValueError):
+            whole = False
             continue  # what is not text is missing over there; a test that wants it cannot be judged
         size += len(seen[path])
         if size > MAX_TEXT:
             return None
     half = {"role": "candidate", "sources": plan.extra.get("sources", [])}
-    tests = replace(plan, extra={**plan.extra, "remote": list(remote)})
-    return Split(tests, Plan(files=seen, tests=(), candidate=plan.candidate, seed=plan.seed, extra=half), remote)
+    kept = kept_from_star(plan.source(path) for path in plan.tests)
+    tests = replace(plan, extra={**plan.extra, "remote": list(remote), "kept": kept})
+    return Split(tests, Plan(files=seen, tests=(), candidate=plan.candidate, seed=plan.seed, extra=half), remote, whole)
 
 
 def module_name(path: str, root: str | None = None) -> str | None:
