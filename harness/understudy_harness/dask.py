@@ -9,6 +9,7 @@ for the cluster, by a semaphore of the scheduler. A worker that dies costs nothi
 import json
 import logging
 import os
+import re
 import socket
 import threading
 from collections import deque
@@ -32,7 +33,7 @@ from understudy_harness.arms import Arm, read_scaffold
 from understudy_harness.cache import RowCache, completion_from, completion_record
 from understudy_harness.documentation import ready_indexes
 from understudy_harness.doors import open_doors, rows_in_flight
-from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, Missing, Stopped
+from understudy_harness.errors import EndpointDown, HarnessError, LedgerError, Missing, SettingsError, Stopped
 from understudy_harness.ledger import row_from, row_record
 from understudy_harness.progress import REFRESH_S, Progress
 from understudy_harness.row import Doors, Outcome, Work, run_row
@@ -61,8 +62,12 @@ async def _with_cluster(
     queues: Mapping[Models, deque[Work]],
     recorder: Recorder,
 ) -> None:
+    if not re.fullmatch(r"(?:\w+://)?[^\s/]+:\d+/?", address):
+        raise SettingsError(f"--dask {address!r} is no address of a scheduler. Write --dask tcp://HOST:PORT.")
     try:
         client = await Client(address, asynchronous=True, timeout=CONNECT_S)
+    except ValueError as error:
+        raise SettingsError(f"--dask {address!r} is no scheduler's address ({error}). Write tcp://HOST:PORT.") from None
     except (OSError, TimeoutError) as error:
         raise Missing(f"No Dask scheduler answers at {address} ({error}). Start one with `dask scheduler`.") from None
     try:

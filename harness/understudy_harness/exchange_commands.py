@@ -43,8 +43,19 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--seconds", help="Column of the time in seconds.")
 @click.option("--input-tokens", help="Column of the tokens read.")
 @click.option("--output-tokens", help="Column of the tokens written.")
-@click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Scores are divided by this.")
-@click.option("--word", "words", multiple=True, metavar="TEXT=SCORE", help="timeout=0, error=missing. Repeatable.")
+@click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    help="Scores are divided by this, 100 for percent.",
+)
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    metavar="TEXT=SCORE",
+    help="What a word in the score's column means: timeout=0, error=missing. Repeatable.",
+)
 def import_outcomes(
     out: Path,
     benchmark: str,

@@ -9,7 +9,7 @@ from typing import Any
 
 from understudy_harness import stats
 from understudy_harness.analysis import Analysis, ArmResult, BenchmarkResult
-from understudy_harness.errors import LedgerError
+from understudy_harness.errors import LedgerError, SettingsError
 from understudy_harness.journal import Damage
 from understudy_harness.ledger import Row, RowKey, read_ledger, row_from, transcript_of
 from understudy_harness.news import about_damage
@@ -85,6 +85,8 @@ def write_logs(folder: Path, out: Path) -> list[Path]:
     # Inspect is an extra of 300 MB; CSV and Markdown do without it.
     from understudy_harness.inspect import write_log  # noqa: PLC0415
 
+    if out.exists() and not out.is_dir():
+        raise SettingsError(f"{out} is a file, and an export to eval writes a folder of logs. Choose another --out.")
     groups: dict[tuple[str, str], list[tuple[Mapping[str, Any], Row]]] = {}
     for arm, row in rows_of(folder):
         groups.setdefault((row.benchmark, row.arm), []).append((arm, row))

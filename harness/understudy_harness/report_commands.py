@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from understudy_harness import stats
-from understudy_harness.analysis import analyze
+from understudy_harness.analysis import Analysis, analyze
 from understudy_harness.columns import read_columns
 from understudy_harness.comparison import compare_runs
 from understudy_harness.economics.energy import add_energy
@@ -71,7 +71,11 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
         _say_damage(folder, analysis.damage)
     compared = compare_runs(analyses)
     if not compared.pairs:
-        raise SettingsError("The runs share no arm on the same samples, so nothing can be paired.")
+        held = "; ".join(f"{folder} has {_held(one)}" for folder, one in zip(folders, analyses, strict=True))
+        raise SettingsError(
+            f"The runs share no arm on the same samples, so nothing can be paired: {held}. Arms are the same by label "
+            "and benchmark, and need two clusters in common. Run the same benchmark and arms in both."
+        )
     console = Console()
     for line in compared.lines():
         console.print(line, markup=False)
@@ -94,7 +98,13 @@ def merge(parts: Sequence[Path], out: Path) -> None:
 
 
 @click.command()
-@click.option("--gap", type=click.FloatRange(0, 1, min_open=True), default=0.4, show_default=True, help="As a share.")
+@click.option(
+    "--gap",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.4,
+    show_default=True,
+    help="C − L, as a share: 0.4 is 40 points.",
+)
 @click.option(
     "--half-width",
     type=click.FloatRange(0, min_open=True),
@@ -104,7 +114,9 @@ def merge(parts: Sequence[Path], out: Path) -> None:
 )
 @click.option("--lift", type=click.FloatRange(0, 1, min_open=True), help="Also: samples that show a lift of this size.")
 @click.option("--cluster-size", type=click.FloatRange(1), default=1.0, show_default=True, help="Samples per cluster.")
-@click.option("--correlation", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Inside a cluster.")
+@click.option(
+    "--correlation", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Of scores inside a cluster."
+)
 @click.option("--pilot", type=FOLDER, help="A run whose variances replace the typical ones.")
 def plan(
     gap: float, half_width: float, lift: float | None, cluster_size: float, correlation: float, pilot: Path | None
@@ -117,15 +129,23 @@ def plan(
         between, within = found.between, found.within
         click.echo(f"From {pilot}: variance {between:.3f} between samples, {within:.3f} within one epoch.")
     planned = stats.plan(gap=gap, half_width=half_width, between=between, within=within, design_effect=effect)
-    click.echo(f"For a gap of {100 * gap:.0f} points and ±{100 * half_width:.0f} % of it, per arm:")
+    click.echo(f"For a gap of {100 * gap:g} points and ±{100 * half_width:g} % of it, per arm:")
     for need in planned.needs:
-        click.echo(f"  {count(need.epochs, 'epoch'):>9}: {need.samples:>7,} samples, {need.rows:>8,} rows")
+        click.echo(
+            f"  {count(need.epochs, 'epoch'):>9}: {count(need.samples, 'sample'):>15}, {count(need.rows, 'row'):>13}"
+        )
     if effect > 1:
-        click.echo(f"Clusters make every sample worth {1 / effect:.2f} independent ones.")
+        click.echo(f"Clusters make every sample worth {1 / effect:.2g} independent ones.")
     if lift is not None:
         needed = stats.samples_for_lift(paired_sd=0.5, lift=lift)
-        click.echo(f"A lift of {100 * lift:.0f} points shows with 80 % power from {needed:,} samples (paired SD 0.5).")
+        size = "1 point" if lift == 0.01 else f"{100 * lift:g} points"
+        click.echo(f"A lift of {size} shows with 80 % power from {needed:,} samples (paired SD 0.5).")
     click.echo("Epochs never replace clusters: no ratio is printed below 20 clusters or 100 samples.")
+
+
+def _held(analysis: Analysis) -> str:
+    found = [f"{arm.label} on {result.name}" for result in analysis.benchmarks for arm in result.arms]
+    return ", ".join(found[:6]) + (" …" if len(found) > 6 else "") if found else "no rows"
 
 
 def _say_damage(folder: Path, damage: Sequence[Damage]) -> None:

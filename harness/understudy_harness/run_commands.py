@@ -76,7 +76,11 @@ def split_options(command: F) -> F:
     """Which samples: dev unless the test samples are asked for."""
     for option in (
         click.option("--final", is_flag=True, help="Run and show the test samples: a look at them, which is counted."),
-        click.option("--split", type=click.Choice(["dev", "test", "all"]), help="[default: dev; test with --final]"),
+        click.option(
+            "--split",
+            type=click.Choice(["dev", "test", "all"]),
+            help="Samples to run. [default: dev; test with --final]",
+        ),
     ):
         command = option(command)
     return command

@@ -15,8 +15,9 @@ roles = {local = "ollama:qwen3:4b", cloud = "openai:gpt-5-mini"}
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from understudy_harness.wording import count
 
 _LISTS = ("local", "cloud", "scaffolds", "controls", "benchmarks")
 _KNOWN = {*_LISTS, "bare", "arms", "epochs"}
+_OPTIONS = ("--seed", "--limit", "--split", "--concurrency", "--row-usd", "--row-tokens", "--row-seconds", "--most-usd")
+"""What a run takes beside a sweep."""
 _ARM_TEXTS = ("label", "scaffold", "benchmark", "kind")
 
 
@@ -55,10 +58,16 @@ def read_sweep(path: Path, *, seed: int = 0) -> Sweep:
     for entry in arms:
         _check_arm(path, entry, names)
     cells = tuple(
-        Cell(benchmark=name, arms=_distinct([*_grid(content, name, seed), *_own(path, arms, name, seed)]))
+        Cell(benchmark=name, arms=_distinct([*_of_grid(path, content, name, seed), *_own(path, arms, name, seed)]))
         for name in dict.fromkeys(names)
     )
     for cell in cells:
+        labels = [arm.label for arm in cell.arms]
+        doubled = next((label for label in labels if labels.count(label) > 1), None)
+        if doubled is not None:
+            raise SettingsError(
+                f"{path}: two arms of {cell.benchmark} are called {doubled!r}. Give each [[arms]] a `label` of its own."
+            )
         if len(cell.arms) < 2:
             raise SettingsError(
                 f"{path}: {cell.benchmark} has {count(len(cell.arms), 'arm')}, which compares nothing. Add `local` "
@@ -71,12 +80,10 @@ def _content(path: Path) -> Mapping[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(f"{path} cannot be read: {error.strerror}. Give the path of a TOML file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is no TOML: {error}.") from None
-    unknown = sorted(set(content) - _KNOWN)
-    if unknown:
-        raise SettingsError(f"{path}: {unknown[0]!r} is not known. Known: {', '.join(sorted(_KNOWN))}.")
+    _refuse_unknown(path, "", content, _KNOWN)
     for name in _LISTS:
         if name in content and not _all_texts(content[name]):
             raise SettingsError(f'{path}: `{name}` must be a list of texts, such as {name} = ["…"].')
@@ -89,9 +96,7 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 
 def _check_arm(path: Path, entry: Mapping[str, Any], benchmarks: Sequence[str]) -> None:
-    unknown = sorted(set(entry) - {*_ARM_TEXTS, "roles"})
-    if unknown:
-        raise SettingsError(f"{path}: [[arms]] has {unknown[0]!r}, which is not known.")
+    _refuse_unknown(path, "[[arms]]: ", entry, {*_ARM_TEXTS, "roles"})
     for name in _ARM_TEXTS:
         if not isinstance(entry.get(name, ""), str):
             raise SettingsError(f"{path}: `{name}` of [[arms]] must be a text, not {entry[name]!r}.")
@@ -106,10 +111,29 @@ def _check_arm(path: Path, entry: Mapping[str, Any], benchmarks: Sequence[str]) 
             f"{path}: [[arms]] names the benchmark {benchmark!r}, which is not among `benchmarks` "
             f"({', '.join(benchmarks)})."
         )
+    if not entry.get("scaffold"):
+        raise SettingsError(f'{path}: an entry of [[arms]] has no `scaffold`. Write scaffold = "Vote(n=5)".')
+
+
+def _refuse_unknown(path: Path, place: str, content: Mapping[str, Any], known: Set[str]) -> None:
+    name = min(set(content) - known, default=None)
+    if name is None:
+        return
+    option = f"--{name.replace('_', '-')}"
+    near = get_close_matches(name, sorted(known), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else f" Give {option} beside --sweep." if option in _OPTIONS else ""
+    raise SettingsError(f"{path}: {place}{name!r} is not known.{hint} Known: {', '.join(sorted(known))}.")
 
 
 def _all_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _of_grid(path: Path, content: Mapping[str, Any], benchmark: str, seed: int) -> list[Arm]:
+    try:
+        return list(_grid(content, benchmark, seed))
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
 
 
 def _grid(content: Mapping[str, Any], benchmark: str, seed: int) -> Iterator[Arm]:
@@ -136,6 +160,10 @@ def _own(path: Path, entries: list[dict[str, Any]], benchmark: str, seed: int) -
         missing = [role for role in roles_of(scaffold) if role not in roles]
         if missing:
             raise SettingsError(f"{path}: {spell(scaffold)} uses the role {missing[0]!r}; add it to `roles`.")
+        unused = sorted(set(roles) - set(roles_of(scaffold)))
+        if unused:
+            used = ", ".join(roles_of(scaffold))
+            raise SettingsError(f"{path}: {spell(scaffold)} has no role {unused[0]!r} (it has: {used}). Mend `roles`.")
         kind = entry.get("kind", "S")
         if kind not in ("L", "S", "C", "CS", "control"):
             raise SettingsError(f"{path}: {kind!r} is no kind of arm. Use L, S, C, CS or control.")

@@ -209,7 +209,7 @@ def test_the_volume_where_the_cheaper_option_changes_is_found() -> None:
 def test_the_plot_is_a_picture_in_characters_and_in_svg() -> None:
     lines = plot.series([Local(box=BOX), SONNET, HAIKU], WORK)
     text = plot.as_text(lines)
-    assert len(text.splitlines()) == 14 + 2 + 3
+    assert len(text.splitlines()) == 1 + 14 + 2 + 3
     assert "L  box" in text
     svg = plot.as_svg([("<a> & b", lines[0][1])], "t")
     assert ElementTree.fromstring(svg).tag.endswith("svg")

@@ -77,6 +77,8 @@ def decide(options: Sequence[Option], work: Workload, *, need: float = 0.0) -> D
     if not enough:
         most = max((line.option.solved for line in lines), default=0.0)
         reason = f"No option solves {need:.0%} of the samples; the most is {most:.0%}."
+        if most == 0:
+            reason = "No option solves anything, so a solved sample has no price."
         return Decision(best=None, lines=lines, need=need, reason=reason)
     best = min(enough, key=lambda line: (line.usd_per_solved, -line.option.solved))
     others = [line for line in enough if line is not best]

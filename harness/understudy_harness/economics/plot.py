@@ -42,11 +42,14 @@ def as_text(lines: Sequence[Series]) -> str:
             column = round((log10(samples) - low_x) / (high_x - low_x) * (_WIDTH - 1))
             row = round((high_y - log10(usd)) / (high_y - low_y) * (_HEIGHT - 1))
             grid[row][column] = mark if grid[row][column] in (" ", mark) else "*"
-    rows = [f"{_money(10 ** _at(high_y, low_y, row)):>9} |{''.join(line)}" for row, line in enumerate(grid)]
+    labels = [_money(10 ** _at(high_y, low_y, row)) for row in range(len(grid))]
+    wide = max(9, *map(len, labels))
+    rows = [f"{label:>{wide}} |{''.join(line)}" for label, line in zip(labels, grid, strict=True)]
     left, right = f"{10**low_x:,.0f}", f"{10**high_x:,.0f} samples a month"
-    axis = " " * 10 + "+" + "-" * _WIDTH
+    axis = " " * (wide + 1) + "+" + "-" * _WIDTH
     names = [f"  {mark}  {name}" for (name, _), mark in zip(lines, _MARKS, strict=False)]
-    return "\n".join([*rows, axis, " " * 11 + left + right.rjust(_WIDTH - len(left)), *names])
+    title = " " * (wide + 2) + "US dollars a month; both scales are logarithmic, * is where lines meet"
+    return "\n".join([title, *rows, axis, " " * (wide + 2) + left + right.rjust(_WIDTH - len(left)), *names])
 
 
 def as_svg(lines: Sequence[Series], title: str) -> str:
