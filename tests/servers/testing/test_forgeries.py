@@ -49,7 +49,7 @@ class TestAll(unittest.TestCase):
         self.assertEqual(mul(3, 4), 12)
 """
 MORE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "corpus" / "more_forgeries.py"))
-LATER = ("forgeries_by_looks.py", "forgeries_beyond_values.py")
+LATER = ("forgeries_by_looks.py", "forgeries_beyond_values.py", "forgeries_by_kind.py")
 FORGED: dict[str, tuple[str, Mapping[str, str]]] = dict(MORE["FORGERIES"])
 for later in LATER:
     FORGED |= runpy.run_path(str(Path(__file__).parent / "corpus" / later))["FORGERIES"]

@@ -16,6 +16,7 @@ from typing import Any
 from understudy_servers.testing.engines.isolation import SandboxRefused
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.worker.files import SUPPORT, make_scratch, write_files
+from understudy_servers.testing.worker.view import DEVICES
 
 PREFIX = "understudy-run-"
 MAX_COPY = 200 << 20
@@ -42,7 +43,7 @@ def in_a_folder(plan: Plan, job: dict[str, Any]) -> Generator[dict[str, Any]]:
             job["command"] = [word.replace(SUPPORT, f"{folder}/support") for word in job["command"]]
             readable.append(f"{folder}/support")
         places = {"root": root, "path": [root], "scratch": f"{folder}/scratch"}
-        yield {**job, "files": {}, "readable": [*readable, root, "/proc", "/dev"], **places}
+        yield {**job, "files": {}, "readable": [*readable, root, "/proc", *(f"/dev/{name}" for name in DEVICES)], **places}
 
 
 def _copy_project(source: str, target: str) -> None:

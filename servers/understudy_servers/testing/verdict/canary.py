@@ -7,11 +7,12 @@ others turn one of each test, since a test that fails early says nothing about i
 """
 
 import ast
+import copy
 import random
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from understudy_servers.testing.verdict import certain
 from understudy_servers.testing.verdict.certain import Names
@@ -30,6 +31,9 @@ _BOUNDS = {"assertLess": "-inf", "assertLessEqual": "-inf", "assertGreater": "in
 _STRICT = {"assertLessEqual": "assertLess", "assertGreaterEqual": "assertGreater"}
 _CLOSE = frozenset({"isclose", "allclose", "array_equal"})
 _TOLERANT = frozenset({"approx"})  # whose keywords say how near is near enough
+
+
+Turned = TypeVar("Turned", ast.Assert, ast.Call)
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,23 @@ def turn(
 ) -> Canary:
     """Turn every assertion of a test file, also in functions that the tests call.
 
-    With `alike`, what is expected stays of its kind: `P(3)` becomes `P(18)` and not a number, of a `raises` with a
-    pattern the pattern changes and not the class. Where that changes nothing, `other_ways` is False.
+    With `alike`, only those are turned that can be turned in another way, in which what is expected stays of its
+    kind: `P(3)` becomes `P(18)` and not a number, of a `raises` with a pattern the pattern changes and not the class.
 
     Raises:
         SyntaxError: the source is not Python.
     """
     tree, draw = ast.parse(source, path), draw or Draw()
     names = certain.names_of(tree, helpers or {})
-    must_fail = [name for name, body, seen in certain.tests_of(tree, path, names) if certain.sites(body, seen)]
-    _expect_other_values(tree, draw, None)
+    sites = {
+        name: found for name, body, seen in certain.tests_of(tree, path, names) if (found := certain.sites(body, seen))
+    }
+    if not alike:
+        _expect_other_values(tree, draw, None)
     turner = _Turner(names, draw, None, alike=alike)
+    turner.members = _members(tree)
     turner.visit(tree)
+    must_fail = [name for name, found in sites.items() if not alike or turner.has_other_way(found)]
     return Canary(written(tree, draw), tuple(must_fail), turner.other_ways)
 
 
@@ -152,7 +161,9 @@ class _Turner(ast.NodeTransformer):
     def __init__(self, names: Names, draw: Draw, chosen: Collection[int] | None, *, alike: bool = False) -> None:
         self.names, self.draw, self.chosen = names, draw, chosen
         self.active = chosen is None
-        self.alike, self.other_ways = alike, False
+        self.alike, self.other_ways, self.hit = alike, False, False
+        self.in_other_way: dict[int, ast.AST] = {}
+        self.members: dict[str, set[str]] = {}  # of classes, as the tests name them
 
     def visit(self, node: ast.AST) -> ast.AST:
         if self.chosen is None or id(node) not in self.chosen:
@@ -177,16 +188,40 @@ class _Turner(ast.NodeTransformer):
             return node
         return self.generic_visit(node)
 
+    def has_other_way(self, sites: Iterable[ast.stmt]) -> bool:
+        """Whether one of these assertions was turned in its other way."""
+        return any(id(inner) in self.in_other_way for site in sites for inner in ast.walk(site))
+
+    def _only_other_way(self, node: Turned, before: Turned) -> Turned:
+        """With `alike`, put back what has no other way."""
+        if not self.alike:
+            return node
+        if self.hit:
+            self.in_other_way[id(node)] = node
+        else:
+            node.__dict__.update(before.__dict__)
+        self.hit = False
+        return node
+
     def visit_Assert(self, node: ast.Assert) -> ast.Assert:
         self.generic_visit(node)
         if self.active and not hasattr(node, "expects_other_value"):
+            before = copy.deepcopy(node) if self.alike else node
             node.test = self._turned(node.test)
+            self._only_other_way(node, before)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         if not self.active:
             return node
+        if not self.alike:
+            return self._turn_call(node)
+        before = copy.deepcopy(node)
+        self.hit = False
+        return self._only_other_way(self._turn_call(node), before)
+
+    def _turn_call(self, node: ast.Call) -> ast.Call:
         if certain.is_mock_assert(node):
             assert isinstance(node.func, ast.Attribute)
             past = "awaited" if "await" in node.func.attr else "called"
@@ -205,7 +240,8 @@ class _Turner(ast.NodeTransformer):
         never = ast.Constant(f"never {self.draw.far}")
         regex = _name(node.func).endswith("Regex") and len(node.args) > 1
         match = next((keyword for keyword in node.keywords if keyword.arg == "match"), None)
-        self.other_ways = self.other_ways or regex or match is not None
+        if regex or match is not None:
+            self.other_ways = self.hit = True
         if self.alike and match is not None:
             match.value = never
         elif self.alike and regex:
@@ -266,6 +302,9 @@ class _Turner(ast.NodeTransformer):
             return ast.Compare(left, test.ops, [self._other(right, left)])
         if isinstance(operator, ast.Is) and isinstance(right, ast.Constant) and isinstance(right.value, bool):
             return ast.Compare(left, test.ops, [ast.Constant(not right.value)])
+        if isinstance(operator, ast.Is) and (member := self._other_member(left, right)) is not None:
+            self.other_ways = self.hit = True
+            return ast.Compare(left, test.ops, [member]) if self.alike else ast.UnaryOp(ast.Not(), test)
         if isinstance(operator, ast.In):
             left, right = self._outside(left, right)
             return ast.Compare(left, test.ops, [right])
@@ -293,7 +332,7 @@ class _Turner(ast.NodeTransformer):
             return changed
         made = self._made_otherwise(node, given)
         if made is not None:
-            self.other_ways = True
+            self.other_ways = self.hit = True
         return made if made is not None and self.alike else ast.Call(ast.Name(self.draw.name, ast.Load()), [node], [])
 
     def _made_otherwise(self, node: ast.expr, given: ast.expr) -> ast.expr | None:
@@ -317,6 +356,13 @@ class _Turner(ast.NodeTransformer):
                 for changed, keyword in zip(keywords, node.keywords, strict=True)
             ],
         )
+
+    def _other_member(self, given: ast.expr, node: ast.expr) -> ast.expr | None:
+        """Of `Color.RED` another member that the tests name, so that a class with one member for all is found out."""
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name) or not _has_call(given):
+            return None
+        others = sorted(self.members.get(node.value.id, set()) - {node.attr})
+        return ast.Attribute(node.value, self.draw.random.choice(others), ast.Load()) if others else None
 
     def _outside(self, item: ast.expr, container: ast.expr) -> tuple[ast.expr, ast.expr]:
         """An item and a container that does not hold it: what the candidate gives stays, the other one changes."""
@@ -375,6 +421,19 @@ def _expects(node: ast.Assert, name: str) -> bool:
         return False
     right = test.comparators[0]
     return isinstance(right, ast.Name) and right.id == name and _has_call(test.left)
+
+
+def _members(tree: ast.Module) -> dict[str, set[str]]:
+    """The constants of classes that the tests name; none of a class whose constants they compare with one another."""
+    found: dict[str, set[str]] = {}
+    aliases: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id[:1].isupper():
+            if node.attr.isupper():
+                found.setdefault(node.value.id, set()).add(node.attr)
+        elif isinstance(node, ast.Compare) and not any(_has_call(side) for side in (node.left, *node.comparators)):
+            aliases |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return {name: members for name, members in found.items() if name not in aliases}
 
 
 def _is_plain_comparison(node: ast.expr) -> bool:

@@ -18,6 +18,10 @@ _OWN_TEXT = frozenset(
     {"inspect", "linecache", "traceback", "getsource", "getsourcelines", "currentframe", "stacklevel", "lineno"}
     | {"f_lineno", "tb_lineno", "snapshot", "__file__", "_getframe", "co_firstlineno", "filename", "format_exc"}
 )
+# What pytest gives to tests; what of it changes in an honest run is not among these.
+_PYTEST = ("pytest", *(f"_pytest.{name}" for name in ("capture", "fixtures", "logging", "monkeypatch", "outcomes")))
+_PYTEST += tuple(f"_pytest.{name}" for name in ("python", "python_api", "raises", "recwarn", "reports", "runner"))
+_PYTEST += ("_pytest.tmpdir", "_pytest.unittest", "_pytest.mark.structures")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def looks_at_itself(sources: Iterable[str]) -> bool:
 
 def watched(sources: Iterable[str], own: Iterable[str], *, all_imports: bool) -> list[str]:
     """The modules that tests check with; `own` are those of the candidate and the tests."""
-    always = ["builtins", "unittest.case", "unittest.mock", "pytest"]
+    always = ["builtins", "unittest.case", "unittest.mock", *_PYTEST]
     if not all_imports:
         return always
     found: dict[str, None] = dict.fromkeys([*always, "pathlib"])  # of which pytest gives objects

@@ -156,7 +156,7 @@ def lock(layers: Layers, job: Mapping[str, Any]) -> None:
             layers.lack("landlock", error)
     if layers.want("seccomp"):
         try:
-            seccomp.filter_calls(loopback=layers.loopback)
+            seccomp.filter_calls(loopback=layers.loopback, watching=layers.private_view)
         except OSError as error:
             layers.lack("seccomp", error)
 

@@ -30,6 +30,8 @@ DENIED = {
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186),
     "semget": (64, 190), "mq_open": (240, 180),
 }  # fmt: skip
+# Landlock does not ask who watches a folder; where there is no private view, that tells of other programs' files.
+WATCHING = {"inotify_add_watch": (254, 27)}
 # Calls that may change any process of the same user: name -> (x86_64, aarch64, arguments that must have these values).
 OWN_ONLY = {
     "prlimit64": (302, 261, (0,)), "sched_setparam": (142, 118, (0,)), "sched_setscheduler": (144, 119, (0,)),
@@ -49,7 +51,7 @@ LOCAL_FAMILIES = (1, 2, 10, 16)  # unix, IPv4, IPv6, netlink: what a loopback-on
 Instruction = tuple[int, int, int, int]
 
 
-def _program(*, loopback: bool) -> list[Instruction]:
+def _program(*, loopback: bool, watching: bool) -> list[Instruction]:
     clone, clone3, ioctl, socket = SPECIAL[MACHINE]
     column = 0 if MACHINE == "x86_64" else 1
     load_number: Instruction = (LOAD, 0, 0, 0)
@@ -61,7 +63,8 @@ def _program(*, loopback: bool) -> list[Instruction]:
     ]
     if MACHINE == "x86_64":  # the x32 numbers would pass every comparison below
         program += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, KILL)]
-    for numbers in DENIED.values():
+    refused = {**DENIED, **({} if watching else WATCHING)}
+    for numbers in refused.values():
         if numbers[column] >= 0:
             program += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, REFUSE | EPERM)]
     # clone3 passes its flags in memory, where a filter cannot look: "no such call" makes libc fall back to clone
@@ -104,15 +107,15 @@ def _socket_rules(socket: int, *, loopback: bool) -> list[Instruction]:
     return [(EQUAL, 0, len(inner), socket), *inner]
 
 
-def filter_calls(*, loopback: bool) -> None:
-    """Install the filter on this process and its children for good.
+def filter_calls(*, loopback: bool, watching: bool = True) -> None:
+    """Install the filter on this process and its children for good; `watching`: files may be watched for changes.
 
     Raises:
         OSError: the kernel has no seccomp filters, or this machine's system call numbers are not known.
     """
     if MACHINE not in SPECIAL:
         raise OSError(38, f"seccomp: system call numbers of {MACHINE} are not known")
-    program = _program(loopback=loopback)
+    program = _program(loopback=loopback, watching=watching)
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program), ctypes.addressof(buffer)), 16)
