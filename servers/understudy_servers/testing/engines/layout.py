@@ -43,7 +43,8 @@ def in_a_folder(plan: Plan, job: dict[str, Any]) -> Generator[dict[str, Any]]:
             job["command"] = [word.replace(SUPPORT, f"{folder}/support") for word in job["command"]]
             readable.append(f"{folder}/support")
         places = {"root": root, "path": [root], "scratch": f"{folder}/scratch"}
-        yield {**job, "files": {}, "readable": [*readable, root, "/proc", *(f"/dev/{name}" for name in DEVICES)], **places}
+        readable += [root, "/proc", *(f"/dev/{name}" for name in DEVICES)]
+        yield {**job, "files": {}, "readable": readable, **places}
 
 
 def _copy_project(source: str, target: str) -> None:
