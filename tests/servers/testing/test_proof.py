@@ -68,8 +68,10 @@ def test_a_cold_run_confirms_or_not(cold: Verdict, verdict: str | None, reason: 
 
 
 def test_tests_that_pass_only_in_the_shape_they_are_written_in_refute() -> None:
-    proof = proved(LOOSE, ended("failed"), ended("failed"), ended("passed"))
+    proof = proved(LOOSE, ended("failed"), ended("failed"), ended("passed"), ended("failed"))
     assert (proof.verdict, proof.reason) == ("tampered", "canary_seen")
+    by_chance = proved(LOOSE, ended("failed"), ended("failed"), ended("passed"), ended("passed"))
+    assert (by_chance.verdict, by_chance.steps) == (None, ["canary", "cold"])
 
 
 def test_tests_that_look_at_their_own_text_may_fail_in_another_shape() -> None:
