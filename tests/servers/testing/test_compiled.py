@@ -164,11 +164,13 @@ def test_code_that_does_not_compile_or_link_is_said_by_the_places_of_the_project
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {**corpus.CMAKE, "test_f.cpp": corpus.CPP_TEST, "f.h": "", "g.cpp": "int g() { return h(); }\n"}
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
+    for name in "abc":
+        (tmp_path / name).mkdir()
     report = driven(Catch2(), tmp_path / "a", files, monkeypatch)
     assert [error["where"] for error in report.collect_errors] == ["g.cpp:1"]
     assert "'h' was not declared" in report.collect_errors[0]["message"]
+    report = driven(Catch2(), tmp_path / "c", {**files, "test/catch.hpp": "#define CHECK(x) x\n"}, monkeypatch)
+    assert "Catch2's own files have no place here" in report.collect_errors[0]["message"]
     report = driven(Catch2(), tmp_path / "b", {**files, "g.cpp": ""}, monkeypatch)
     assert [error["message"] for error in report.collect_errors] == ["f() is declared and nowhere defined"]
 
@@ -231,7 +233,10 @@ def test_the_standard_and_the_warnings_of_the_project_are_used(tmp_path: Path, m
         pytest.param("#def\\\nine REQUIRE(x)", "REQUIRE", id="over two lines"),
         pytest.param("%:define REQUIRE(x)", "REQUIRE", id="the other spelling"),
         pytest.param('_Pragma("push_macro(\\"CHECK\\")")', "push_macro", id="a pragma"),
-        pytest.param("#define MINE(x) x\n// #define CHECK", None, id="its own"),
+        pytest.param("namespace Catch { void fail() {} }", "Catch", id="the namespace"),
+        pytest.param("template <> int Catch :: f<int>();", "Catch", id="a name in it"),
+        pytest.param('"/*";\n#define CHECK(x)\n"*/";', "CHECK", id="between strings that look like a comment"),
+        pytest.param("#define MINE(x) x\n// #define CHECK\n", None, id="its own"),
     ],
 )
 def test_code_that_gives_the_tests_words_another_meaning_is_found(
@@ -241,6 +246,7 @@ def test_code_that_gives_the_tests_words_another_meaning_is_found(
     (tmp_path / "include/catch.hpp").write_text(Catch2().support()["include/catch.hpp"])
     monkeypatch.setattr(compiled_run, "HERE", tmp_path)
     assert steered(text) == name
+    assert steered(text, test=True) == (None if name == "Catch" else name)
 
 
 def heard_all(heard: Heard, events: Sequence[Mapping[str, Any]]) -> None:

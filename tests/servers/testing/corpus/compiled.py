@@ -117,6 +117,10 @@ CPP_ATTACKS = {
     "redefines CHECK": (MARK % "" + "#define CHECK(x)\n", "tampered"),
     "redefines CHECK by two lines": (MARK % "" + "# /* hm */ define \\\n CHECK(x)\n", "tampered"),
     "hides a macro": (MARK % "" + '#pragma push_macro("CHECK")\n', "tampered"),
+    "brings a function of the stand-in": (
+        MARK % "" + "namespace Catch { struct Failure; struct Place; void fail(const Failure&, Place) {} }\n",
+        "tampered",
+    ),
     "runs for ever": (MARK % "for (;;) {}", "timeout"),
     "has its own main": (MARK % "" + "int main() { return 0; }\n", "collection_error"),
 }
