@@ -29,10 +29,17 @@ WORDS = {
 SPELLED = re.compile(rf"\b(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})\b")
 # A whole number that is no part of a name ("2a"), a version or a fraction ("1.2").
 NUMBER = re.compile(r"(?<![\d.,])(\d{1,15})(?:\.0+)?(?:st|nd|rd|th)?(?!\d|[.,]\d|[a-z])")
-LABEL = "thought|step|number|num|no|nr|part|page|item|line|about|around|roughly|approximately|max|min|limit|top|up to"
+LABEL = (
+    "thought|step|number|num|no|nr|part|page|item|line|about|around|roughly|approximately|max|min|limit|top|up to|"
+    "total|count|estimated?|the|from|第"
+)
 # Possessive, or a text of dashes would take exponential time.
 BEFORE = re.compile(rf"(?:(?:(?:{LABEL}|maybe|between|at (?:least|most))s?(?=[\W\d_]|$)|[ts](?=[\d-]|$))|[\W_])*+")
-BEHIND = re.compile(r"\W*(?:[a-z]+\W*|or so)?|\s*(?:\(|of\b).*")
+LAST = (
+    r"(?:in |or )?(?:total|all|so|more|fewer|less|overall|altogether|max|maximum|min|minimum|estimated|needed|planned)"
+)
+BEHIND = re.compile(rf"\W*(?:[a-z]+\W*|[步个個次项項条條题題])?(?:{LAST}\W*)?|\s*(?:\(|of\b).*")
+ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 OF = re.compile(r"[\s-]*(?:[/\\]|(?:out )?of\b)[\s-]*(?:[~≈(]|(?:about|around|roughly|approximately|at least|maybe) )*")
 TO = re.compile(r"\s*(?:-|–|to|or|and)\s*")
 DENIED = re.compile(r"(?:no|not|none|never|without)\b(?!\.?\s*#?\d)|/")
@@ -44,13 +51,36 @@ GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 
 def read_integer(value: object) -> tuple[int, int | None] | None:
     """Read a whole number, and the second one of "2 of 3"; of a range "3-5" the upper end."""
-    while isinstance(value, list) and len(value) == 1:
-        value = value[0]
+    value = alone(value)
+    if isinstance(value, dict):
+        return _counted(value)
     if isinstance(value, bool | int):
         return int(value), None
     if isinstance(value, float):
         return (int(value), None) if math.isfinite(value) and value == int(value) else None
     return _integer_in(value) if isinstance(value, str) else None
+
+
+def alone(value: object) -> object:
+    """Take the one value out of a list of one, or from between what a schema says of it: `{"value": 2}`."""
+    while True:
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        elif isinstance(value, dict) and "value" in value and value.keys() <= {"value", "type", "description", "title"}:
+            value = value["value"]
+        else:
+            return value
+
+
+def _counted(value: dict[str, object]) -> tuple[int, int | None] | None:
+    """Read `{"current": 2, "total": 3}`."""
+    if not value or not value.keys() <= {"current", "number", "index", "step", "total", "of"}:
+        return None
+    read = {("total" if key in ("total", "of") else "number"): read_integer(item) for key, item in value.items()}
+    number, total = read.get("number"), read.get("total")
+    if len(read) < len(value) or any(item is None or item[1] is not None for item in read.values()):
+        return None
+    return (number[0], total[0] if total else None) if number else total
 
 
 def exact_number(text: str) -> float | None:
@@ -66,6 +96,8 @@ def _integer_in(text: str) -> tuple[int, int | None] | None:
     text = unicodedata.normalize("NFKC", text[: LONGEST + 1]).strip().strip("\"'“”‘’`*").casefold()
     if len(text) > LONGEST:
         return None
+    if text.upper() in ROMAN[1:]:
+        return ROMAN.index(text.upper()), None
     if GROUPED.fullmatch(text):
         text = text.replace(",", "")
     exact = exact_number(text)

@@ -9,18 +9,27 @@ import math
 import re
 from typing import Any
 
-from understudy_servers.numerals import read_integer
+from understudy_servers.numerals import alone, read_integer
 
 TRUE = frozenset(["true", "yes", "y", "t", "1", "1.0", "on", "yeah", "yep", "needed", "required"])
+TRUE |= {"✅", "✓", "✔", "✔️", "☑", "👍"}
 FALSE = frozenset(["false", "no", "n", "f", "0", "0.0", "off", "nope", "not needed", "not required", "unnecessary"])
-SAID = re.compile(r"\b(?:(true|yes|yeah|yep)|(false|no|nope|not needed|not required))\b")
+FALSE |= {"❌", "✗", "✘", "✖", "👎"}
+NOT = r"(?:not|none|nothing) (?:needed|required|necessary|now|any ?more|more|left|further|else)"
+SAID = re.compile(rf"\b(?:(true|yes|yeah|yep)|(false|no|nope|never|{NOT}))\b")
 LONGEST_ANSWER = 60  # characters of a yes or no with its reason
 NOTHING = frozenset(["", "null", "none", "undefined"])  # in any optional field
-NOT_A_VALUE = NOTHING | {"nil", "nan", "n/a", "na", "-", "unknown"}  # where no text is expected
+NOT_A_TEXT = NOTHING | {"n/a", "-", "--"}  # in an optional text
+NOT_A_VALUE = NOT_A_TEXT | {"nil", "nan", "na", "unknown"}  # where no text is expected
 FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)\n?```", re.DOTALL)
 DEEPEST = 20  # levels of a nested value that are written out as text
 SURROGATES = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 LITERAL_LIMIT = 100_000  # characters of a Python literal worth parsing; ast is slow and deep
+
+
+def folded(name: object) -> str:
+    """Fold away case and everything that is no letter or digit: Thought_Number and thought-number are one name."""
+    return "".join(character for character in str(name).casefold() if character.isalnum())
 
 
 def loaded(text: str) -> Any:
@@ -34,6 +43,8 @@ def loaded(text: str) -> Any:
         value = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         value = _literal(text)
+        if value is None:
+            value = _relaxed(text)
     if isinstance(value, str) and value != text:
         return loaded(value)
     return value
@@ -59,6 +70,43 @@ def _literal(text: str) -> Any:
     return value if isinstance(value, dict | list) else None
 
 
+def _relaxed(text: str) -> Any:
+    """Read JSON whose keys stand bare or before `=`, with single quotes, Python's words or a comma too many."""
+    if len(text) > LITERAL_LIMIT:
+        return None
+    tokens: list[str] = []
+    for found in TOKEN.finditer(text):
+        if found[0] in ("'", '"'):
+            return None  # a text that never ends
+        if not found[0].isspace():
+            tokens.append(found[0])
+    pairs = zip(tokens, [*tokens[1:], ""], strict=True)
+    written = [_strict(token, following) for token, following in pairs if token != "," or following not in ("}", "]")]
+    opened = [CLOSER[token] for token in written if token in CLOSER]
+    missing = len(opened) - sum(token in ("}", "]") for token in written)
+    if missing > 0 and written[-1] not in (",", ":"):
+        written += reversed(opened[:missing])  # right where only outer ones are missing, else no JSON
+    try:
+        value = json.loads(" ".join(written), strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _strict(token: str, following: str) -> str:
+    """One token in JSON's spelling, in front of the one that follows it."""
+    if token[0] == "'" and len(token) > 1:
+        return json.dumps(token[1:-1].replace("\\'", "'"))
+    if token.isidentifier() and following in (":", "="):
+        return json.dumps(token)
+    return ":" if token == "=" else WORDS.get(token, token)
+
+
+TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|[^\W\d]\w*|-?\d[\d.eE+-]*|\s+|.", re.DOTALL)
+CLOSER = {"{": "}", "[": "]"}
+WORDS = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
+
+
 def is_absent(value: object, kind: str) -> bool:
     """Say whether `value` is a way of leaving an optional field of this kind out."""
     if value is None:
@@ -68,15 +116,8 @@ def is_absent(value: object, kind: str) -> bool:
     if not isinstance(value, str) or kind == "any":
         return False
     if kind == "string":
-        return value.casefold() in NOTHING
+        return value.casefold() in NOT_A_TEXT
     return value.strip().casefold() in NOT_A_VALUE
-
-
-def _only(value: object) -> object:
-    """Take the one value out of a list of one, of a list of one …"""
-    while isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return value
 
 
 def read_number(value: object) -> float | None:
@@ -96,7 +137,7 @@ def read_number(value: object) -> float | None:
 
 def read_boolean(value: object) -> bool | None:
     """Read yes or no in any usual spelling."""
-    value = _only(value)
+    value = alone(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):

@@ -9,10 +9,13 @@ as it is, for validation to refuse in words. `repairing` is the MCP middleware, 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from understudy_servers.numerals import read_integer
+from understudy_servers.pasted import call_in_text
 from understudy_servers.reading import (
+    folded,
     is_absent,
     loaded,
     read_array,
@@ -35,6 +38,9 @@ WRAPPERS = frozenset(
 # Keys that only say which tool is meant, beside a wrapper.
 NAMING = frozenset(["name", "tool", "toolname", "functionname", "recipientname", "type", "id", "action", "method"])
 PASSES = 1_000  # each opens one envelope of however many; deeper JSON is not parsed in the first place
+LEAST, MOST = 8, 40  # characters of a key that may be a slip of a field's name
+SLIPS = 2  # letters more or less
+LIKE = 0.88  # of 1: two letters exchanged, or one or two missing
 SHORT_ANSWER = 3  # words; a longer one says what comes next, not whether
 PYTHON_TYPES: dict[Kind, type] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
 
@@ -130,11 +136,6 @@ def repair(shape: Shape, arguments: object) -> dict[str, Any]:
     return arguments
 
 
-def folded(name: object) -> str:
-    """Fold away case and everything that is no letter or digit: Thought_Number and thought-number are one name."""
-    return "".join(character for character in str(name).casefold() if character.isalnum())
-
-
 def kind_of(schema: Mapping[str, Any]) -> Kind:
     """Give the one plain type of a field's schema; a union of several types reads as "any", which is left alone."""
     kinds = {kind for part in _parts(schema) if (kind := part.get("type", "any")) != "null"}
@@ -175,10 +176,18 @@ def _layer(shape: Shape, value: object) -> dict[str, Any]:
     if isinstance(inner, dict):
         return {str(key): item for key, item in inner.items()}
     if isinstance(inner, list) and inner and all(isinstance(item, dict) for item in inner):
+        pairs = [
+            (item.get("name", item.get("key")), item["value"]) for item in inner if "value" in item and len(item) == 2
+        ]
+        if len(pairs) == len(inner):
+            return {str(key): item for key, item in pairs}
         merged: dict[str, Any] = {}
         for item in inner:  # a call spread over several objects; where they disagree, the first is the call
             merged = item | merged
         return merged
+    apart = call_in_text(inner if isinstance(inner, str) else value, shape.names, shape.kinds, main)
+    if apart is not None:
+        return apart
     said = value if inner is None else inner
     nothing = said is None or said == [] or (isinstance(said, str) and not said.strip())
     return {} if main is None or nothing else {main: said}
@@ -186,6 +195,7 @@ def _layer(shape: Shape, value: object) -> dict[str, Any]:
 
 def _unwrapped(shape: Shape, arguments: dict[str, Any]) -> dict[str, Any]:
     """Take the arguments out of a wrapper key, or out of a whole call pasted into the main field."""
+    arguments = {key: value for key, value in arguments.items() if not _is_name(shape, key, value, len(arguments))}
     for key in arguments:
         inner = _inside(shape, key, arguments)
         if inner is None:
@@ -195,6 +205,13 @@ def _unwrapped(shape: Shape, arguments: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in inner.items() if not {*_meanings(shape, name)[:1]} & present}
         return kept | outer
     return arguments
+
+
+def _is_name(shape: Shape, key: str, value: object, count: int) -> bool:
+    """Say whether an entry beside others only names the tool: `"function": "sequentialthinking"`."""
+    if key in shape.kinds or not isinstance(value, str) or folded(value) not in shape.names:
+        return False
+    return count > 1 or folded(key) in NAMING | {"function"}
 
 
 def _inside(shape: Shape, key: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
@@ -228,7 +245,23 @@ def _names(shape: Shape, key: str) -> bool:
 
 
 def _meanings(shape: Shape, key: str) -> tuple[str, ...]:
-    return (key,) if key in shape.kinds else shape.keys.get(folded(key), ())
+    if key in shape.kinds:
+        return (key,)
+    last = re.split(r"[./:]", key)[-1]  # args.thought, 1. thought
+    return shape.keys.get(folded(key)) or shape.keys.get(folded(last)) or _misspelled(shape, folded(key))
+
+
+def _misspelled(shape: Shape, key: str) -> tuple[str, ...]:
+    """Give the one field whose name is nearly this one: `thougthNumber`."""
+    if not LEAST <= len(key) <= MOST:
+        return ()
+    names = [name for name in map(folded, shape.kinds) if name[0] == key[0] and abs(len(name) - len(key)) <= SLIPS]
+    near = get_close_matches(key, names, n=2, cutoff=LIKE)
+    return shape.keys[near[0]] if len(near) == 1 or (near and _alike(key, near[0]) > _alike(key, near[1])) else ()
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()
 
 
 def _keyed(shape: Shape, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -255,9 +288,16 @@ def _keyed(shape: Shape, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _empty(shape: Shape, key: str, value: object) -> bool:
     """Say whether `value` is a way of saying nothing; an empty main field is something: it is what was said."""
-    if value is None or (shape.kinds[key] == "string" and (value == [] or value == {})):
+    if value is None or (shape.kinds[key] == "string" and (value == [] or value == {} or _is_schema(value))):
         return True
     return key not in shape.required and key != shape.spelling.main and is_absent(value, shape.kinds[key])
+
+
+def _is_schema(value: object) -> bool:
+    """Say whether a value is the copy of a field's schema, and says nothing."""
+    if not isinstance(value, dict) or value.get("type") not in PYTHON_TYPES:
+        return False
+    return value.keys() <= {"type", "description", "title", "default", "minLength"}
 
 
 def _readable(shape: Shape, key: str, value: object) -> bool:
@@ -326,7 +366,12 @@ def _answer(shape: Shape, key: str, value: object) -> bool | None:
     if read is not None or not isinstance(value, str):
         return read
     words = re.findall(r"\w+", value.casefold())
-    return shape.spelling.words.get(key, {}).get(words[0]) if 1 <= len(words) <= SHORT_ANSWER else None
+    if not 1 <= len(words) <= SHORT_ANSWER:
+        return None
+    known = shape.spelling.words.get(key, {})
+    if words[0] == "not" and len(words) == 2 and words[1] in known:  # not finished
+        return not known[words[1]]
+    return known.get(words[0])
 
 
 class Listed(Protocol):

@@ -1,5 +1,6 @@
 """The one tool as a model sees it, and the ways models misspell it: plain data, short and plainly typed."""
 
+from itertools import product
 from typing import Any
 
 from understudy_servers.repair import Spelling
@@ -65,8 +66,20 @@ _NUMBER = ("thoughtNumber",)
 _TOTAL = ("totalThoughts",)
 _MORE = ("nextThoughtNeeded",)
 
+
+def _spelled(to: tuple[str, ...], *parts: str) -> dict[str, tuple[str, ...]]:
+    """Every key that one word of each part makes, for example current_step_number."""
+    return {" ".join(words): to for words in product(*(part.split(" ") for part in parts)) if any(words)}
+
+
 ENDING = ("done", "stop", "finished", "finish", "complete", "completed", "final", "end", "ended", "last")
 GOING_ON = ("continue", "continuing", "more", "next", "ongoing", "pending", "another", "unfinished", "incomplete")
+
+ENDED = (
+    *_spelled((), " is", "final last", " step thought"),
+    *_spelled((), " is thinking", "done finished complete completed"),
+    *("stop", "end", "ended", "finish"),
+)
 
 SPELLING = Spelling(
     main="thought",
@@ -88,9 +101,23 @@ SPELLING = Spelling(
         "thoughts": _THOUGHT,
         "thought_text": _THOUGHT,
         "thought_content": _THOUGHT,
-        "current_thought": _THOUGHT,
         "reasoning": _THOUGHT,
         "message": _THOUGHT,
+        **_spelled(_NUMBER, " current this", " thought step", "number num no nr index idx"),
+        **_spelled(
+            _TOTAL, "total max expected planned estimated estimatedtotal num numberof totalnumberof n", "thoughts steps"
+        ),
+        **_spelled(_TOTAL, "total max estimated", " thought step number count"),
+        **_spelled(_TOTAL, "thought thoughts step steps", "count total"),
+        **_spelled(
+            _MORE, "next more another further additional", " thought thoughts step steps", " needed required necessary"
+        ),
+        **_spelled(_MORE, "need needs require requires has want", "next another further", " thought step"),
+        **_spelled(_MORE, " should will", "continue proceed goon keepgoing", " thinking"),
+        "of": _TOTAL,
+        "out_of": _TOTAL,
+        "current": _NUMBER,
+        "current_thought": ("thoughtNumber", "thought"),
         "step": ("thoughtNumber", "thought"),
         "number": _NUMBER,
         "step_number": _NUMBER,
@@ -110,23 +137,23 @@ SPELLING = Spelling(
         "continue": _MORE,
         "more": _MORE,
         "needs_more": ("needsMoreThoughts",),
+        **_spelled(
+            ("revisesThought",),
+            "revised revises revising revise corrects isrevisionof revisionof",
+            "thought step",
+            " number",
+        ),
         "revision": ("isRevision",),
         "revises": ("revisesThought", "isRevision"),
-        "revises_step": ("revisesThought",),
+        "is_revision_of": ("revisesThought", "isRevision"),
+        "revision_of": ("revisesThought",),
         "branch": ("branchFromThought", "branchId"),
-        "branch_from": ("branchFromThought",),
+        **_spelled(("branchFromThought",), "branchfrom branchesfrom branchedfrom branchingfrom", " step number"),
+        "branch_point": ("branchFromThought",),
         "branch_name": ("branchId",),
         "session": ("sessionId",),
     },
-    opposites={
-        "is_final_step": "nextThoughtNeeded",
-        "is_final": "nextThoughtNeeded",
-        "final": "nextThoughtNeeded",
-        "is_last": "nextThoughtNeeded",
-        "done": "nextThoughtNeeded",
-        "finished": "nextThoughtNeeded",
-        "is_complete": "nextThoughtNeeded",
-    },
+    opposites=dict.fromkeys(ENDED, "nextThoughtNeeded"),
     counted=("thoughtNumber", "totalThoughts"),
     dropped=("revisesThought", "branchFromThought"),
     totals={"thoughtNumber": "totalThoughts"},

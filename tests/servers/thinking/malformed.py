@@ -1,5 +1,7 @@
 """What small models send in the place of a call, and what each means. The thought meant is "add 3 eggs" everywhere."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from understudy_servers.thinking.thought import Draft
@@ -185,6 +187,14 @@ THOUGHTLESS: dict[str, Any] = {
     "an empty object": {"thought": {}, "thoughtNumber": 1},
     "a word under a name nobody knows": {"mode": "fast"},
 }
+
+# Two rounds that were written down before the reader had seen them; what it read at first sight is in docs/results.
+_ROUNDS = Path(__file__).with_name("malformed_rounds.jsonl")
+for _row in map(json.loads, _ROUNDS.read_text(encoding="utf-8").splitlines()):
+    if _row["meant"] is None:
+        THOUGHTLESS[_row["name"]] = _row["sent"]
+    else:
+        CASES[_row["name"]] = (_row["sent"], Draft(**_row["meant"]))
 
 NAMES = [
     "sequentialthinking",
