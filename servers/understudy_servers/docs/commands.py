@@ -173,7 +173,10 @@ def serve(
         # the MCP SDK takes half a second to import, which `understudy docs` commands need not pay
         from understudy_servers.docs.server import build_server  # noqa: PLC0415
 
-        server = build_server(desk, tokens=tokens, legacy=legacy_tools, read_only=read_only, asks_roots=asks_roots)
+        try:
+            server = build_server(desk, tokens=tokens, legacy=legacy_tools, read_only=read_only, asks_roots=asks_roots)
+        except IndexUnusable as error:
+            raise EnvironmentLacks(str(error)) from error
         return cast("MCPApplication", server)
 
     launch(build, transport)

@@ -133,6 +133,7 @@ def _from_url(text: str) -> LibraryRef:
 
 def symbol_name(text: str) -> str:
     """Return the dotted name in what was said around it: a call, an import line, a decorator, `::` for a dot."""
+    text = text.encode(errors="replace").decode()  # half of a surrogate pair is no text that could be looked up
     text = text.strip().strip("`'\"").strip()[:MAX_ID]
     if match := re.match(r"from\s+([\w.]+)\s+import\s+(\w+)", text):
         return f"{match[1]}.{match[2]}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -17,11 +18,14 @@ from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.clean import visible
 from understudy_servers.docs.commands import (
     EMBEDDER_HELP,
+    EnvironmentLacks,
     allow_option,
     home_option,
     open_dense,
+    open_reranking,
     open_store,
     python_option,
+    reranker_option,
     root_option,
 )
 from understudy_servers.docs.desk import Desk, StillIndexing
@@ -29,7 +33,7 @@ from understudy_servers.docs.ids import BadLibraryId, parse
 from understudy_servers.docs.index.building import InlineBuilder, lock_path, publish
 from understudy_servers.docs.index.indexer import Indexer
 from understudy_servers.docs.index.lock import FileLock
-from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.index.store import IndexUnusable, Store
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.reply import list_reply, pack
 from understudy_servers.docs.sources.addable import CannotAdd, addable
@@ -63,7 +67,17 @@ class BadInput(click.ClickException):
     exit_code = 2
 
 
-@click.group(name="docs")
+class IndexGroup(click.Group):
+    """Commands that end with a sentence when the index is damaged, locked or cannot grow."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except IndexUnusable as error:
+            raise EnvironmentLacks(str(error)) from error
+
+
+@click.group(name="docs", cls=IndexGroup)
 def docs() -> None:
     """Look after the documentation index: add, list, search, show, update, remove, doctor."""
 
@@ -214,6 +228,7 @@ def list_(filter: str, home: Path | None, roots: tuple[Path, ...], pythons: tupl
 @root_option
 @python_option
 @embedder_option
+@reranker_option
 @click.option("--chroma", default="", metavar="URL", help="Address of a shared Chroma server.")
 def search(
     library: str,
@@ -225,10 +240,12 @@ def search(
     roots: tuple[Path, ...],
     pythons: tuple[Path, ...],
     embedder: str,
+    reranker: str,
     chroma: str,
 ) -> None:
     """Print exactly what a model would get for QUERY about LIBRARY."""
     desk = _desk(home, roots, pythons, embedder, chroma)
+    desk.reranking = open_reranking(reranker)
     found_library, number = _found(desk, library)
     question = " ".join(query)
     found = desk.ask(found_library, number, question)

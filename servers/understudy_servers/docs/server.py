@@ -33,6 +33,7 @@ from understudy_servers.docs import outline
 from understudy_servers.docs.catalog import Library, NotIndexed
 from understudy_servers.docs.desk import Desk, StillIndexing
 from understudy_servers.docs.ids import BadLibraryId, symbol_name
+from understudy_servers.docs.index.store import IndexUnusable
 from understudy_servers.docs.reply import (
     DEFAULT_TOKENS,
     DocsFields,
@@ -58,8 +59,9 @@ INSTRUCTIONS = (
 READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 WRITE = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 UNLISTED = frozenset({"get-library-docs"})
-EXPECTED = (NotIndexed, BadLibraryId, StillIndexing, UnreadableSource)
+EXPECTED = (NotIndexed, BadLibraryId, StillIndexing, UnreadableSource, IndexUnusable)
 OVERVIEW = "overview getting started"  # what an empty question asks
+MAX_QUESTION = 20_000  # characters that are read of a question; a pasted log says no more in its second megabyte
 WAIT_SECONDS = 45.0  # below the 60 s after which common clients give a call up
 POLL_SECONDS = 0.03
 MAX_RESOURCES = 200
@@ -90,7 +92,7 @@ class Answers:
     ) -> Annotated[CallToolResult, LibrariesFields]:
         """Find the id and versions of a library. Not needed first: query-docs takes plain names too."""
         self.enter(roots)
-        with readable(BadLibraryId):
+        with readable(BadLibraryId, IndexUnusable):
             try:
                 found = await to_thread.run_sync(self.desk.resolve, libraryName)
             except NotIndexed as refusal:
@@ -109,7 +111,7 @@ class Answers:
         2000. page: 2 for more.
         """
         self.enter(roots)
-        query = query.strip() or OVERVIEW
+        query = query.strip()[:MAX_QUESTION] or OVERVIEW
         with readable(*EXPECTED):
             if not libraryId.strip():
                 raise await to_thread.run_sync(which_library, self.desk, query)
@@ -149,10 +151,11 @@ class Answers:
     async def libraries(self, roots: Roots, filter: str = "") -> Annotated[CallToolResult, LibrariesFields]:
         """List libraries with version, source and state of the index."""
         self.enter(roots)
-        libraries = await to_thread.run_sync(self.desk.libraries)
-        wanted = [one for one in libraries.values() if filter.lower() in one.title.lower()]
-        digest = await to_thread.run_sync(self.desk.store.digest)
-        return result(*list_reply(wanted, self.desk.dense, notes=self.desk.project.notes, digest=digest))
+        with readable(IndexUnusable):
+            libraries = await to_thread.run_sync(self.desk.libraries)
+            wanted = [one for one in libraries.values() if filter.lower() in one.title.lower()]
+            digest = await to_thread.run_sync(self.desk.store.digest)
+            return result(*list_reply(wanted, self.desk.dense, notes=self.desk.project.notes, digest=digest))
 
     async def add(
         self, source: str, ctx: Context[Any], roots: Roots, libraryId: str = ""

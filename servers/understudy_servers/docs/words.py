@@ -12,7 +12,7 @@ _PIECE = re.compile(r"[A-Za-z]{1,6}|\d{1,3}|[^\s\w]|_|\w")
 _ONLY_LETTERS = bytes(ord("a") if chr(code).isalpha() else ord(" ") for code in range(128)).ljust(256)
 _ONLY_DIGITS = bytes(code if chr(code).isdigit() else ord(" ") for code in range(128)).ljust(256)
 _NO_SIGNS = bytes(code for code in range(128) if chr(code).isalnum() or chr(code).isspace())
-_DOTTED = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|#)[A-Za-z_]\w*)+")
+_DOTTED = re.compile(r"(?<!\w)[A-Za-z_]\w*+(?:(?:\.|::|#)[A-Za-z_]\w*+)+")  # possessive: a long word is read once
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 # English function words: they match every page, so they only cost time. Words that are also API names stay.

@@ -11,7 +11,7 @@ from understudy_servers.docs.index import jobs
 from understudy_servers.docs.index.building import InlineBuilder, ProcessBuilder, allowing, lock_path
 from understudy_servers.docs.index.lock import FileLock
 from understudy_servers.docs.index.store import Store
-from understudy_servers.docs.readers.chunks import Chunk
+from understudy_servers.docs.readers.chunks import Chunk, split
 from understudy_servers.docs.readers.html import read_html
 from understudy_servers.docs.readers.openapi import read_openapi
 from understudy_servers.docs.readers.python_module import MAX_SOURCE, UnreadableSource, read_module
@@ -380,3 +380,18 @@ def test_a_network_for_named_addresses_is_made_only_when_there_are_any() -> None
     assert allowing([]) is None
     assert named is not None
     assert named.fetcher.allowed == {"intranet:8080"}
+
+
+def test_a_long_table_keeps_its_head_in_every_piece() -> None:
+    rows = [f"| option_{number} | what option number {number} does to the lamp |" for number in range(60)]
+    pieces = split("\n".join(["Before.", "", "| name | meaning |", "|:--|---|", *rows]))
+
+    assert len(pieces) > 3
+    assert all("| name | meaning |\n|:--|---|\n| option_" in piece for piece in pieces)
+    assert [line for piece in pieces for line in piece.split("\n") if "option_" in line] == rows
+
+
+def test_what_only_looks_like_a_table_or_has_a_head_without_end_is_cut_as_text() -> None:
+    assert split("a | b\n" + "c | d\n" * 300)[1].startswith("c | d")
+    wide = "| " + " | ".join(["heading"] * 150) + " |"
+    assert split(f"{wide}\n|---|\n" + "| x |\n" * 100)[-1].startswith("| x |")

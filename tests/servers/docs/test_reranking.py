@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
@@ -18,6 +19,7 @@ from understudy_servers.docs.index.building import InlineBuilder
 from understudy_servers.docs.index.reranking import Reranking, reranker_spec
 from understudy_servers.docs.index.search import search
 from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.people import docs
 from understudy_servers.docs.project import Project
 from understudy_servers.docs.readers.chunks import Chunk
 from understudy_servers.docs.server import build_server
@@ -226,3 +228,16 @@ async def test_a_cross_encoder_scores_as_it_does_by_itself(store: Store, folder:
     assert [reason.partition(",")[0] for reason in reasons] == ["reranked #1", "reranked #2", "reranked #3"]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) > 1
+
+
+def test_a_search_by_hand_is_reranked_like_a_models_question(store: Store, folder: Path, judge: Judge) -> None:
+    place = ["--home", str(store.home), "--root", str(folder.parent), "--embedder", "off"]
+    assert CliRunner().invoke(docs, ["add", str(folder), "--no-vectors", *place[:2]]).exit_code == 0
+
+    found = CliRunner().invoke(
+        docs, ["search", folder.name, "cup cups", "--reranker", judge.address, "--explain", *place]
+    )
+
+    assert found.exit_code == 0, found.output
+    assert "reranked by judge" in found.stdout
+    assert "reranked #1" in found.stdout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from understudy_servers.docs.index import jobs
 from understudy_servers.docs.index.lock import FileLock
-from understudy_servers.docs.index.store import Store
+from understudy_servers.docs.index.store import IndexUnusable, Store
 from understudy_servers.docs.progress import Progress, silent
 from understudy_servers.docs.sources.reading import UnreadableSource, read
 from understudy_servers.docs.sources.source import Source
@@ -100,10 +100,21 @@ class ProcessBuilder:
         return job
 
     def nudge(self) -> None:
+        """See that an indexer is at work.
+
+        Raises:
+            IndexUnusable: it cannot be started, as when the index's folder has been removed.
+        """
         if self._process is not None and self._process.poll() is None:
             return
-        if not FileLock(lock_path(self.store.home)).held_elsewhere():
-            self._start()
+        try:
+            if not FileLock(lock_path(self.store.home)).held_elsewhere():
+                self._start()
+        except OSError as error:
+            raise IndexUnusable(
+                f"Nothing can be indexed in {str(self.store.home)!r}: {error.strerror or error}. If the folder was "
+                "removed or cannot be written to, put that right and start the server again."
+            ) from error
 
     def _start(self) -> None:
         command = [

@@ -19,7 +19,7 @@ from understudy_servers.docs.index.embedding import (
 )
 from understudy_servers.docs.index.model_process import model_command
 from understudy_servers.docs.index.store import Store
-from understudy_servers.docs.index.vector_index import complete, incomplete, pending, save
+from understudy_servers.docs.index.vector_index import complete, embedded_versions, incomplete, pending, save
 
 CHUNKS_PER_STEP = 16  # for each worker
 
@@ -42,10 +42,10 @@ class EmbedWork:
         if self.failed:
             return "idle"
         versions = incomplete(self.store, self.spec.name)
-        if not versions:
+        if not versions and not self._model_is_lost():
             return "idle"
-        waiting = pending(self.store, versions[0], self.spec.name, CHUNKS_PER_STEP * self.workers)
-        if not waiting:
+        waiting = pending(self.store, versions[0], self.spec.name, CHUNKS_PER_STEP * self.workers) if versions else []
+        if versions and not waiting:
             complete(self.store, versions[0], self.spec.name)
             return "worked"
         try:
@@ -58,6 +58,12 @@ class EmbedWork:
             return "idle"
         save(self.store, self.spec.name, [(one.hash, blob) for one, blob in zip(waiting, blobs, strict=True)])
         return "worked"
+
+    def _model_is_lost(self) -> bool:
+        """Say whether there are vectors, and the model that questions need for them is gone."""
+        if self.spec.kind == "endpoint" or state_of(model_folder(self.spec, self.store.home)):
+            return False
+        return bool(embedded_versions(self.store, self.spec.name))
 
     def _prepared(self) -> bool:
         """Say whether the model can be opened; start or watch the process that makes it."""

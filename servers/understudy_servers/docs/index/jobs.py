@@ -49,7 +49,10 @@ def enqueue(store: Store, source: Source) -> int:
 
 
 def claim(store: Store) -> Job | None:
-    """Take the oldest waiting job. Only the holder of the indexer's lock calls this."""
+    """Take the oldest waiting job. Only the holder of the indexer's lock calls this.
+
+    One whose source cannot be read, as a later release may have written it, fails at once and holds nobody up.
+    """
     with store.writing() as connection:
         row = connection.execute("SELECT * FROM job WHERE state = 'queued' ORDER BY id LIMIT 1").fetchone()
         if row is None:
@@ -57,7 +60,11 @@ def claim(store: Store) -> Job | None:
         connection.execute(
             "UPDATE job SET state = 'running', tries = tries + 1, changed = ? WHERE id = ?", (time.time(), row["id"])
         )
-    return status(store, row["id"])
+    try:
+        return status(store, row["id"])
+    except ValueError as error:
+        finish(store, row["id"], str(error), failed=True)
+        return claim(store)
 
 
 def recover(store: Store) -> None:

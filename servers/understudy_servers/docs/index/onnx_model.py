@@ -35,8 +35,12 @@ class OnnxModel:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         model = str(folder / "model.onnx")
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        try:
+            self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # both raise bare exceptions of their own for a file that is damaged or gone
+            (folder / CHECKED).unlink(missing_ok=True)  # so that the indexer makes the model again
+            raise EmbedderUnavailable(f"The prepared model in {str(folder)!r} does not open: {error}") from error
         self.tokenizer.enable_truncation(length or state_of(folder)["length"])
         self.tokenizer.no_padding()
 

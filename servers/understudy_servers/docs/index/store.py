@@ -24,7 +24,24 @@ BUSY_SECONDS = 30.0
 
 
 class IndexUnusable(Exception):
-    """The index cannot be opened; the message says why and what to do."""
+    """The index cannot be opened, read or written; the message says why and what to do."""
+
+
+# what SQLite says -> what to do about it
+ADVICE = {
+    "locked": "Another process is writing to it; ask again in a minute.",
+    "full": "Make room on the disk, or give another folder with --home, and ask again.",
+    "disk i/o": "Make room on the disk, or give another folder with --home, and ask again.",
+    "readonly": "Make it writable, or give another folder with --home.",
+}
+DAMAGED = "It is damaged: stop what uses it and delete it; everything in it can be indexed again."
+
+
+def unusable(path: Path, error: sqlite3.Error) -> IndexUnusable:
+    """Return SQLite's complaint as a sentence with the next step."""
+    said = str(error)
+    advice = next((advice for word, advice in ADVICE.items() if word in said.lower()), DAMAGED)
+    return IndexUnusable(f"The documentation index {str(path)!r} cannot be used: {said}. {advice}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +76,9 @@ class Store:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self.writing() as connection:
+            with self._lent() as connection, _transaction(connection):
                 _prepare(connection, self.path)
-        except (OSError, sqlite3.DatabaseError) as error:
+        except (OSError, sqlite3.Error) as error:
             raise IndexUnusable(
                 f"The documentation index {str(self.path)!r} does not open: {error}. Check the folder's permissions "
                 "and free space, give another with --home, or delete it: everything in it can be indexed again."
@@ -77,7 +94,21 @@ class Store:
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """Lend a connection for reading."""
+        """Lend a connection for reading.
+
+        Raises:
+            IndexUnusable: the file is damaged, locked for too long, or cannot grow.
+        """
+        try:
+            with self._lent() as connection:
+                yield connection
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # a bug of ours, not the file's fault
+        except sqlite3.DatabaseError as error:
+            raise unusable(self.path, error) from error
+
+    @contextmanager
+    def _lent(self) -> Generator[sqlite3.Connection]:
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -90,14 +121,8 @@ class Store:
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
         """Lend a connection inside one transaction, which an exception rolls back."""
-        with self.reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
+        with self.reading() as connection, _transaction(connection):
+            yield connection
 
     def versions(self, key: str | None = None) -> list[IndexedVersion]:
         """Return the indexed versions, of one library or of all, newest indexed first."""
@@ -106,7 +131,7 @@ class Store:
             rows = connection.execute(
                 f"{_SELECT_VERSION} {where} ORDER BY indexed DESC, version.id DESC", (key,) if key else ()
             )
-            return [_version(row) for row in rows]
+            return [known for row in rows if (known := _version(row)) is not None]
 
     def version(self, id: int) -> IndexedVersion | None:
         """Return one indexed version."""
@@ -201,12 +226,27 @@ _SELECT_VERSION = (
 )
 
 
-def _version(row: sqlite3.Row) -> IndexedVersion:
+def _version(row: sqlite3.Row) -> IndexedVersion | None:
+    """Return a version; nothing for one whose source another release of this program has written."""
     fields = dict(row)
     fields["aliases"] = tuple(fields["aliases"].split())
     fields["notes"] = tuple(filter(None, fields["notes"].split("\n")))
-    fields["source"] = Source.loads(fields["source"])
+    try:
+        fields["source"] = Source.loads(fields["source"])
+    except ValueError:
+        return None
     return IndexedVersion(**fields)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Generator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

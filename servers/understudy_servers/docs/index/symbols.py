@@ -4,10 +4,13 @@ import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from itertools import islice
 
 from understudy_servers.docs.words import identifiers, prose_of
 
 MAX_BASES = 24  # classes visited when a member is looked for among base classes
+MAX_NAME = 200  # characters of a name that is looked up
+MAX_NAMES = 24  # of a question, whatever is pasted into it
 CLOSE = 60  # names that are compared with one that is none
 ALIKE = 0.87  # of two last parts, as difflib measures it: one letter of eight is another
 _CODE = re.compile(r"_|[a-z][A-Z]|\.|^[A-Z][a-z]+[A-Z]")
@@ -42,18 +45,21 @@ def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: s
     Backticks and parentheses do not count: in questions they mark the asker's own variables as often.
     """
     query = prose_of(query)  # code that is shown names what the asker has, not what the question is about
-    whole = query.strip()
+    whole = query.strip().removesuffix("()")
+    single = len(versions) == 1
+    names = (
+        name
+        for name in identifiers(query)
+        if len(name) <= MAX_NAME and (name == whole or (single and len(name) > 3 and _CODE.search(name)))
+    )
     found: dict[int, None] = {}
     named: list[str] = []
-    for name in identifiers(query):
+    for name in islice(names, MAX_NAMES):
         if any(name in known.split(".") for known in named):
             continue  # a part of a dotted name that was found
-        alone = name == whole.removesuffix("()")
-        if alone or (len(versions) == 1 and len(name) > 3 and _CODE.search(name)):
-            chunks = find_symbols(connection, versions, name)[:limit]
-            chunks = chunks or _misspelled(connection, versions, name)[:1]
-            found |= dict.fromkeys(chunks)
-            named += [name] if chunks else []
+        chunks = find_symbols(connection, versions, name)[:limit] or _misspelled(connection, versions, name)[:1]
+        found |= dict.fromkeys(chunks)
+        named += [name] if chunks else []
         if len(found) >= limit:
             break
     return list(found)[:limit]
@@ -61,7 +67,7 @@ def symbols_in(connection: sqlite3.Connection, versions: Sequence[int], query: s
 
 def nearest_names(connection: sqlite3.Connection, versions: Sequence[int], name: str, limit: int = 5) -> list[str]:
     """Return names whose last part begins as that of `name` does, the most alike first, for a 'did you mean' line."""
-    wanted = name.lower()
+    wanted = name.lower()[-MAX_NAME:]
     leaf = wanted.rpartition(".")[2]
     marks = ",".join("?" * len(versions))
     for length in range(len(leaf), 2, -1):

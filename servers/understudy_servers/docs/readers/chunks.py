@@ -10,6 +10,7 @@ from understudy_servers.docs.words import count_tokens
 
 TARGET = 220  # tokens of a chunk with its header; the embedding model reads 256 word pieces
 _FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})[ \t]*([^`\n]*)$")
+_TABLE = re.compile(r"^ {0,3}\S[^\n]*\|[^\n]*\n {0,3}\|?[ \t]*:?-[-:| \t]*(?:\n|$)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*_\[(])")
 
 
@@ -57,6 +58,8 @@ def _small_blocks(text: str, budget: int) -> Iterator[str]:
             yield block
         elif _FENCE.match(block.split("\n", 1)[0]):
             yield from _split_fence(block, budget)
+        elif _TABLE.match(block):
+            yield from _split_table(block, budget)
         else:
             yield from _split_prose(block, budget)
 
@@ -93,6 +96,17 @@ def _split_fence(block: str, budget: int) -> Iterator[str]:
         body = body[:-1]
     for part in _by_size(body, budget - 8):
         yield "\n".join([opening, *part, closing])
+
+
+def _split_table(block: str, budget: int) -> Iterator[str]:
+    """Cut a Markdown table between rows and give each part the head: rows without it are numbers without names."""
+    head, rule, *rows = block.split("\n")
+    room = budget - count_tokens(f"{head}\n{rule}")
+    if room < budget // 3:  # a head as long as that would be most of every part
+        yield from _split_prose(block, budget)
+        return
+    for part in _by_size(rows, room):
+        yield "\n".join([head, rule, *part])
 
 
 def _split_prose(block: str, budget: int) -> Iterator[str]:

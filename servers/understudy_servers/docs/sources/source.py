@@ -1,7 +1,7 @@
 """Where a library's documentation comes from, as plain data that travels through the job table."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
 Kind = Literal[
@@ -40,6 +40,14 @@ class Source:
 
     @classmethod
     def loads(cls, text: str) -> Self:
-        """Read what `dumps` wrote."""
-        fields: dict[str, Any] = json.loads(text)
-        return replace(cls(**fields), aliases=tuple(fields["aliases"]))
+        """Read what `dumps` wrote; what a later release may have added is left out.
+
+        Raises:
+            ValueError: it is no source.
+        """
+        found: dict[str, Any] = json.loads(text)
+        try:
+            known = {one.name: found[one.name] for one in fields(cls) if one.name in found}
+            return replace(cls(**known), aliases=tuple(known["aliases"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{text[:200]!r} is no source of documentation: {error}.") from error
