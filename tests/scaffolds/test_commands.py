@@ -1,78 +1,21 @@
-"""`understudy solve`, `trace` and `usage`, driven as a user does, against an endpoint on a real socket."""
+"""`understudy solve`, driven as a user does, against an endpoint on a real socket."""
 
-import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from tests.scaffolds.endpoint import Endpoint, understudy
 
 from understudy.errors import UnderstudyError
 from understudy.project import ProjectError, apply_changes, matches, read_project
 from understudy.remember import Busy, KeptLines
-from understudy_harness.cli import understudy as command_line
 
+pytestmark = pytest.mark.usefixtures("own_state")
 FIXED = "```python path=calc/ops.py\ndef add(a, b):\n    return a + b\n```"
 WRONG = "```python path=calc/ops.py\ndef add(a, b):\n    return a * b\n```"
-
-
-class Endpoint:
-    """A chat-completions endpoint that answers from a list, or by a function of the last message."""
-
-    def __init__(self) -> None:
-        self.replies: list[str] | Callable[[str], str] = []
-        self.asked: list[dict[str, Any]] = []
-        self.spec = ""
-
-    def reply(self, body: dict[str, Any]) -> str:
-        self.asked.append(body)
-        if callable(self.replies):
-            return self.replies(body["messages"][-1]["content"])
-        return self.replies[len(self.asked) - 1]
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    made = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            self.answer({"data": [{"id": "m"}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            choice = {
-                "index": 0,
-                "message": {"role": "assistant", "content": made.reply(body)},
-                "finish_reason": "stop",
-            }
-            usage = {"prompt_tokens": 100, "completion_tokens": 10}
-            self.answer({"id": "1", "model": "m", "choices": [choice], "usage": usage})
-
-        def answer(self, value: dict[str, Any]) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.spec = f"http://127.0.0.1:{server.server_port}/v1#m"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture
@@ -88,16 +31,6 @@ def project(tmp_path: Path) -> Path:
     (root / "tests/test_other.py").write_text("def test_never_asked_for():\n    assert False\n")
     (root / "logo.png").write_bytes(b"\x89PNG\0")
     return root
-
-
-@pytest.fixture(autouse=True)
-def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
-def understudy(*arguments: str | Path, text: str | None = None) -> Result:
-    return CliRunner().invoke(command_line, [str(argument) for argument in arguments], input=text)
 
 
 def on(project: Path, endpoint: Endpoint, *more: str | Path) -> Result:
@@ -318,91 +251,6 @@ def test_tests_of_another_language_are_named_as_the_reason(project: Path, endpoi
     assert "are not Python" in result.output
 
 
-def test_a_question_is_answered_and_its_trace_and_usage_can_be_looked_at(endpoint: Endpoint, tmp_path: Path) -> None:
-    endpoint.replies = ["Paris <script>alert(1)</script>"]
-
-    answer = understudy("solve", "--local", endpoint.spec, "--save-trace", tmp_path / "t.jsonl", "-", text="Capital?")
-    shown = understudy("trace", "show", tmp_path / "t.jsonl")
-    page = understudy("trace", "show", tmp_path / "t.jsonl", "--html", tmp_path / "t.html")
-    used = understudy("usage", "--by", "model", "--json")
-
-    assert answer.stdout == "Paris <script>alert(1)</script>\n"
-    assert "[100+10 tokens" in shown.stdout
-    assert page.exit_code == 0
-    html = (tmp_path / "t.html").read_text()
-    assert "<script>" not in html
-    assert "Paris &lt;script&gt;" in html
-    assert "://" not in html.replace(endpoint.spec, "")
-    totals = json.loads(used.stdout)[endpoint.spec]
-    assert (totals["calls"], totals["input_tokens"], totals["output_tokens"]) == (1, 100, 10)
-
-
-def test_a_trace_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("{}")
-
-    for name in ("x", "missing"):
-        result = understudy("trace", "show", tmp_path / name)
-        assert result.exit_code == 2
-        assert "Traceback" not in result.output
-
-
-def test_prompts_in_bulk_are_answered_once_and_failures_are_tried_again(endpoint: Endpoint, tmp_path: Path) -> None:
-    lines: list[Any] = ["What is 1 + 1?", {"id": "b", "prompt": "2 + 2?", "reply": {"kind": "value"}}]
-    lines.append({"id": "c", "messages": [{"role": "user", "content": "3 + 3?"}], "max_tokens": 7})
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    endpoint.replies = lambda text: f"It is {text[0]}."
-    arguments = ("solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--local", endpoint.spec)
-
-    first = understudy(*arguments)
-    with (tmp_path / "out.jsonl").open("a") as file:
-        file.write('{"id": "cut off')
-    second = understudy(*arguments)
-
-    rows = {row["id"]: row for row in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())}
-    assert first.exit_code == 0, first.output
-    assert "3 answered, 0 from before, 0 failed" in first.stdout
-    assert "0 answered, 3 from before" in second.stdout
-    assert len(endpoint.asked) == len(rows) == 3
-    assert rows["b"]["value"] == "2"
-    assert {asked["max_tokens"] for asked in endpoint.asked} == {4096, 7}
-
-
-def test_a_budget_in_bulk_is_for_all_prompts_together(endpoint: Endpoint, tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text("".join(f'"question {number}"\n' for number in range(5)))
-    endpoint.replies = lambda _: "yes"
-    arguments = ("solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--local", endpoint.spec)
-
-    short = understudy(*arguments, "--budget-calls", "2", "--jobs", "1")
-    rest = understudy(*arguments)
-
-    assert short.exit_code == 4
-    assert rest.exit_code == 0
-    assert len(endpoint.asked) == 5
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        pytest.param("{oops", "line 2", id="no JSON"),
-        pytest.param('{"promt": "x"}', "'promt', which means nothing", id="misspelled key"),
-        pytest.param('{"prompt": 3}', "no text", id="no text"),
-        pytest.param('{"messages": [{"role": "wizard"}]}', "'wizard' is unknown", id="unknown role"),
-        pytest.param('{"messages": []}', "no user message", id="no message"),
-        pytest.param('{"id": "a", "prompt": "again"}', "used before", id="an id twice"),
-    ],
-)
-def test_a_broken_line_is_named_and_nothing_is_asked(tmp_path: Path, line: str, words: str) -> None:
-    (tmp_path / "in.jsonl").write_text(f'{{"id": "a", "prompt": "fine"}}\n{line}\n')
-
-    result = understudy(
-        "solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out", "--local", "http://127.0.0.1:9/v1#m"
-    )
-
-    assert result.exit_code == 2
-    assert words in result.output
-    assert not (tmp_path / "out").exists()
-
-
 def test_what_is_kept_survives_a_cut_off_line_and_is_held_by_one_process(tmp_path: Path) -> None:
     with KeptLines(tmp_path / "kept.jsonl") as kept:
         kept.put("a", {"x": "ü"})
@@ -418,66 +266,12 @@ def test_what_is_kept_survives_a_cut_off_line_and_is_held_by_one_process(tmp_pat
     assert issubclass(Busy, UnderstudyError)
 
 
-def test_usage_reads_ledgers_too_and_counts_unpriced_calls_apart(tmp_path: Path) -> None:
-    rows = [
-        {
-            "kind": "row",
-            "arm": "a1",
-            "score": 1.0,
-            "time": "2026-11-22T01:02:03",
-            "spend": {"local": {"model": "m", "calls": 3}},
-        },
-        {
-            "kind": "proxy",
-            "time": "2026-11-22T01:02:03",
-            "calls": [{"model": "m", "input": 5, "output": 2, "usd": None}],
-        },
-        {"kind": "proxy", "time": "2026-11-22T01:02:03", "calls": [{"model": "m", "error": True}]},
-    ]
-    (tmp_path / "l.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"cut')
-
-    totals = json.loads(understudy("usage", "--json", tmp_path / "l.jsonl").stdout)["m"]
-    table = understudy("usage", "--by", "day", tmp_path / "l.jsonl")
-    missing = understudy("usage", tmp_path / "none")
-
-    assert (totals["runs"], totals["solved"], totals["calls"]) == (3, 1, 5)
-    assert (totals["input_tokens"], totals["errors"], totals["unpriced"]) == (5, 1, 1)
-    assert "2026-11-22" in table.stdout
-    assert missing.exit_code == 2
-
-
 def test_a_scaffolds_own_servers_are_started_without_being_named(endpoint: Endpoint) -> None:
     endpoint.replies = ["2 + 2 = 4", "Answer: 4"]
 
     result = understudy("solve", "--local", endpoint.spec, "--scaffold", "Think()", "2 + 2?")
 
     assert (result.exit_code, result.stdout) == (0, "4\n"), result.output
-
-
-def test_what_no_prompt_in_bulk_can_do_is_one_sentence(endpoint: Endpoint, tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text('"a"\n"b"\n')
-
-    result = understudy(
-        "solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out", "--local", endpoint.spec, "--scaffold", "Retry()"
-    )
-
-    assert result.exit_code == 2
-    assert "Retry needs a check" in result.output
-    assert endpoint.asked == []
-
-
-def test_a_trace_of_prompts_in_bulk_is_a_tree_by_their_ids(endpoint: Endpoint, tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text('{"id": "a/1", "prompt": "x"}\n{"id": "b", "prompt": "y"}\n')
-    endpoint.replies = lambda text: f"said {text}"
-
-    understudy(
-        *("solve", "--jsonl", tmp_path / "in.jsonl", tmp_path / "out", "--local", endpoint.spec),
-        *("--save-trace", tmp_path / "t.jsonl", "--scaffold", "Vote(n=2)"),
-    )
-    shown = understudy("trace", "show", tmp_path / "t.jsonl").stdout
-
-    assert "\na_1\n  vote\n    0\n" in shown
-    assert "said y" in shown
 
 
 @pytest.mark.slow

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.scaffolds.endpoint import served
 
 from understudy import Direct, Form, Problem, Reply, Retry, Vote, solve
 from understudy.problem import Message
@@ -62,41 +62,8 @@ class Deadly:
 @pytest.fixture
 def deadly() -> Iterator[Deadly]:
     made = Deadly()
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            self.reply(b"{}")
-
-        def do_POST(self) -> None:
-            text = made.answer(self.rfile.read(int(self.headers["content-length"])))
-            if text is None:
-                self.close_connection = True
-                return
-            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 10, "completion_tokens": 2}
-            self.reply(json.dumps({"id": "1", "model": "m", "choices": [choice], "usage": usage}).encode())
-
-        def reply(self, data: bytes) -> None:
-            try:
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-            except OSError:
-                self.close_connection = True  # killed meanwhile
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.spec = f"http://127.0.0.1:{server.server_port}/v1#m"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(made.answer) as made.spec:
+        yield made
 
 
 def kept_numbers(home: Path) -> set[int]:
