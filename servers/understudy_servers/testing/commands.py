@@ -207,6 +207,7 @@ def doctor(root: Path, **options: Any) -> None:
             good = name not in isolation.missing
             mark = click.style("yes", fg="green") if good else click.style("no", fg="red")
             click.echo(f"{name:12} {mark}  {isolation.missing.get(name, '')}")
+        click.echo(f"{'memory':12} {verifier.executor.engine.memory()}")
         click.echo(f"interpreter  {chosen.machine.python}")
         click.echo(f"pytest       {'yes' if verifier.executor.has_pytest else 'no: unittest and plain asserts only'}")
     except (SandboxRefused, ZygoteLost) as error:

@@ -282,6 +282,7 @@ class Verifier:
             "workers": self.turns.workers,
             "running": self.turns.running,
             "waiting": self.turns.waiting,
+            "memory": self.executor.engine.memory(),
             "warm": self.executor.pool.describe(),
             "replaced": self.executor.pool.replaced,
             "limits": vars(self.executor.machine.limits),

@@ -91,6 +91,7 @@ def test_doctor_names_each_layer_and_the_interpreter(root: Path) -> None:
         "seccomp",
         "privileges",
         "limits",
+        "memory",
         "interpreter",
         "pytest",
     ):

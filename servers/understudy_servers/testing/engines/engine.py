@@ -56,6 +56,9 @@ class Engine(Protocol):
     def facts(self) -> Mapping[str, Any]:
         """What the interpreter is. Raises ZygoteLost."""
 
+    def memory(self) -> str:
+        """Who holds the memory of a run, in words for people."""
+
     def run(self, errand: Errand) -> tuple[Raw, str]:
         """Run it; return what it left and the mark of its events. Raises ZygoteLost, SandboxRefused."""
 

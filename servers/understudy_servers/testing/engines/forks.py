@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy_servers.testing.engines import isolation as sandbox
+from understudy_servers.testing.engines import scopes
 from understudy_servers.testing.engines.ahead import Ahead
 from understudy_servers.testing.engines.engine import Errand
 from understudy_servers.testing.engines.isolation import Isolation, SandboxRefused
@@ -42,6 +43,13 @@ class Forks:
     def facts(self) -> Mapping[str, Any]:
         with self.pool.borrow(Recipe(python=self.machine.python, preload=self.machine.preload)) as zygote:
             return zygote.facts
+
+    def memory(self) -> str:
+        held = {str(one["memory"]) for one in self.pool.describe()}
+        if "cgroup" in held:
+            return "held by a cgroup for each run, and watched every 10 ms"
+        refused = "the kernel refuses cgroups to this process" if held else "no run has needed one yet"
+        return f"watched every 10 ms, and no cgroup holds it: {scopes.here().lack or refused}"
 
     def run(self, errand: Errand) -> tuple[Raw, str]:
         """Run a plan; once more, with every layer, where the interpreter was lost or the candidate never began."""

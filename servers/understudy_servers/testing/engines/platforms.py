@@ -23,6 +23,7 @@ class Platform:
     engine: str
     lacks: Mapping[str, str] = field(default_factory=dict)
     cure: str = ""
+    memory: str = "looked at twice a second, for the process group"  # who holds that of a run
     other_languages: bool = True  # whether a worker can become a program that inherits its private channel
     containment: Containment = field(default_factory=ProcessGroup)
 
@@ -50,6 +51,7 @@ WINDOWS = Platform(
     lacks=dict.fromkeys(ONLY_LINUX, "Windows has none")
     | {"privileges": "tests run as you", "limits": "only time and output are limited"},
     cure="Run the server inside WSL2.",
+    memory="not limited",
     other_languages=False,
     containment=ProcessTree(),
 )

@@ -116,6 +116,7 @@ class Pool:
                     "pytest": kept.zygote.facts["pytest"],
                     "runs": kept.zygote.runs,
                     "busy": kept.busy,
+                    "memory": kept.zygote.memory,
                 }
                 for recipe, kept in self._kept.items()
             ]

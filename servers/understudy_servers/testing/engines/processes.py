@@ -38,6 +38,9 @@ class Processes:
     def facts(self) -> Mapping[str, Any]:
         return self.pool.facts(Recipe(python=self.machine.python, preload=self.machine.preload))
 
+    def memory(self) -> str:
+        return self.machine.platform.memory
+
     def run(self, errand: Errand) -> tuple[Raw, str]:
         spare = self.pool.take(self._recipe(errand))
         try:

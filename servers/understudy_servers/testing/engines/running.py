@@ -39,14 +39,15 @@ class Run:
         self.limits, self.raw, self.stop = limits, Raw(), stop
         self.started = time.monotonic()
         self.pid, self.handle = -1, -1
-        self._status = bytearray()
+        self._status, self._overflowed = bytearray(), False
         letter, self.orders = _letter(job)
         with letter:
             pipes = [os.pipe() for _ in range(3)]
             self.events, self.output, self.status = (pair[0] for pair in pipes)
             theirs = [letter.fileno(), *(pair[1] for pair in pipes), *([] if peer is None else [peer])]
+            self.slot = zygote.scope.take(limits) if zygote.scope is not None else None
             try:
-                self.pid, self.handle = zygote.fork(theirs, job.get("ahead", ()))
+                self.pid, self.handle = zygote.fork(theirs, job.get("ahead", ()), self.slot)
             except BaseException:
                 self._close()
                 raise
@@ -64,6 +65,9 @@ class Run:
             if watch.poll(left * 1000) and not self.read(self.status):
                 break  # it is gone
         self.started = time.monotonic()
+        if self.slot is not None:
+            with contextlib.suppress(OSError):
+                self.slot.hold(limits)
         assert self.orders is not None
         with contextlib.suppress(OSError), open(self.orders, "wb") as stream:  # one that is gone will be seen to be
             self.orders = None
@@ -92,6 +96,8 @@ class Run:
                     poll.unregister(descriptor)
         for run in runs:
             run.end()
+        if self.raw.stopped is None and any(run._overflowed for run in runs):
+            self.raw.stopped = "memory"
         return self.raw
 
     def read(self, descriptor: int) -> bool:
@@ -139,6 +145,8 @@ class Run:
             self._signal(signal.SIGTERM)
         if self._gone(END_S):
             return
+        if self.slot is not None:
+            self.slot.kill()
         for pid in reversed(memory.tree(self.pid)):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -178,6 +186,9 @@ class Run:
         for descriptor in (self.events, self.output, self.status, self.handle, self.orders):
             if descriptor is not None and descriptor >= 0:
                 os.close(descriptor)
+        if self.slot is not None:
+            self._overflowed = self.slot.overflowed
+            self.slot.leave()
 
 
 def _letter(job: dict[str, Any]) -> tuple[IO[bytes], int | None]:

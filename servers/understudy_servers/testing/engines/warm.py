@@ -1,6 +1,8 @@
 """The server's side of a zygote: start it, ask it for forks, replace it when it is gone."""
 
 import array
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -8,16 +10,19 @@ import socket
 import subprocess
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from understudy_servers.testing.engines import scopes
+from understudy_servers.testing.engines.scopes import Place, Scope, Slot
 from understudy_servers.testing.worker.surroundings import ENVIRONMENT
 
 WORKER = "understudy_servers.testing.worker"
 START_S = 60.0
+_NUMBERS = itertools.count(1)
 MAX_AHEAD = 500  # paths of test files in one message, which must stay below the buffer of a socket
 # Installs the worker's modules from text: the project's interpreter needs nothing of ours on its path.
 BOOT = """
@@ -90,21 +95,33 @@ class Zygote:
     process: subprocess.Popen[bytes]
     socket: socket.socket
     facts: dict[str, Any]
+    scope: Scope | None = None
+    """Where its runs get their cgroups."""
     runs: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def start(cls, recipe: Recipe) -> "Zygote":
-        """Start the interpreter and wait until it is warm.
+        """Start the interpreter, in a scope where there are any, and wait until it is warm.
 
         Raises:
             ZygoteLost: it could not be started or ended at once; the text holds its last words.
         """
+        place = scopes.here()
+        if place.words:
+            with contextlib.suppress(ZygoteLost):  # systemd may be gone by now
+                return cls._start(recipe, place)
+        return cls._start(recipe, replace(place, words=()))
+
+    @classmethod
+    def _start(cls, recipe: Recipe, place: Place) -> "Zygote":
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         env = {**ENVIRONMENT, "PYTHONHASHSEED": str(recipe.hash_seed)}
         if recipe.plugins:
             del env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
-        command = [recipe.python, "-c", BOOT, "zygote", str(theirs.fileno())]
+        if place.words:
+            env |= place.environment
+        command = [*place.words, recipe.python, "-c", BOOT, "zygote", str(theirs.fileno())]
         try:
             process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=env, cwd="/", stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -126,22 +143,22 @@ class Zygote:
         ours.settimeout(10)
         assert process.stderr is not None
         process.stderr.close()
-        return cls(process, ours, json.loads(answer))
+        return cls(process, ours, json.loads(answer), place.scope(process.pid, next(_NUMBERS)))
 
-    def fork(self, descriptors: list[int], ahead: Sequence[str] = ()) -> tuple[int, int]:
+    def fork(self, descriptors: list[int], ahead: Sequence[str] = (), slot: Slot | None = None) -> tuple[int, int]:
         """Start a run that owns copies of the descriptors; return its pid and a descriptor that stands for it.
 
-        `ahead` are test files of a project that the zygote may compile before the fork.
+        `ahead` are test files of a project that the zygote may compile before the fork; `slot` is the cgroup that the
+        run is born into. Where that fails the scope is not used any more.
 
         Raises:
             ZygoteLost: the zygote is gone.
         """
-        rights = array.array("i", descriptors)
+        rights = array.array("i", [*descriptors, *([] if slot is None else [slot.descriptor])])
+        order = json.dumps({"ahead": ahead[:MAX_AHEAD], "scoped": slot is not None}).encode()
         with self.lock:
             try:
-                self.socket.sendmsg(
-                    [json.dumps(ahead[:MAX_AHEAD]).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
-                )
+                self.socket.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
                 message, ancillary, _, _ = self.socket.recvmsg(64, socket.CMSG_SPACE(4))
             except OSError as error:
                 self.process.kill()  # a late answer would be taken for that to the next question
@@ -149,7 +166,10 @@ class Zygote:
             if not message or not ancillary:
                 raise ZygoteLost("The warm interpreter is gone.")
             self.runs += 1
-        return int(message), array.array("i", ancillary[0][2])[0]
+        answer = json.loads(message)
+        if slot is not None and not answer["scoped"]:
+            slot.scope.usable = False
+        return int(answer["pid"]), array.array("i", ancillary[0][2])[0]
 
     def close(self) -> None:
         """End it, and with it every run it started."""
@@ -159,6 +179,13 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.scope is not None:
+            self.scope.close()
+
+    @property
+    def memory(self) -> str:
+        """Who holds the memory of its runs, in a word for `test_status`."""
+        return "cgroup" if self.scope is not None and self.scope.usable else "watched"
 
     @property
     def alive(self) -> bool:

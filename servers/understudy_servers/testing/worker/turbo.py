@@ -46,6 +46,8 @@ def use_config() -> None:
 
 def rewrite(paths: Sequence[str]) -> None:
     """Compile test files of a project with pytest's assertion rewriting, in memory, keyed by their content."""
+    if not paths:
+        return
     try:
         from _pytest.assertion.rewrite import rewrite_asserts  # noqa: PLC0415 - the project's pytest
     except ImportError:

@@ -12,6 +12,7 @@ import signal
 import socket
 
 from understudy_servers.testing.worker import child, play, turbo
+from understudy_servers.testing.worker.syscalls import fork_into
 from understudy_servers.testing.worker.warming import warm
 
 MAX_DESCRIPTORS = 8
@@ -37,18 +38,35 @@ def _serve_one(server: socket.socket) -> None:
     message, ancillary, _, _ = server.recvmsg(1 << 18, socket.CMSG_SPACE(MAX_DESCRIPTORS * 4))
     if not message:
         os._exit(0)
-    turbo.rewrite(json.loads(message))
-    numbers = array.array("i")
+    order = json.loads(message)
+    turbo.rewrite(order["ahead"])
+    received = array.array("i")
     for _, _, data in ancillary:
-        numbers.frombytes(data[: len(data) // 4 * 4])
-    pid = os.fork()
+        received.frombytes(data[: len(data) // 4 * 4])
+    numbers, cgroup = list(received), None
+    if order["scoped"]:
+        cgroup = numbers.pop()
+    pid, scoped = _fork(cgroup)
     if pid == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         server.close()
-        child.run(list(numbers), play.play)
+        if cgroup is not None:
+            os.close(cgroup)
+        child.run(numbers, play.play)
     handle = os.pidfd_open(pid)
     rights = array.array("i", [handle])
-    server.sendmsg([str(pid).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+    answer = json.dumps({"pid": pid, "scoped": scoped}).encode()
+    server.sendmsg([answer], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     os.close(handle)
-    for number in numbers:
+    for number in received:
         os.close(number)
+
+
+def _fork(cgroup: int | None) -> tuple[int, bool]:
+    """Fork, into a cgroup where there is one; some filters of containers refuse that call, which is then reported."""
+    if cgroup is not None:
+        try:
+            return fork_into(cgroup), True
+        except OSError:
+            pass
+    return os.fork(), False
