@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy import Completion, Options, Problem, Repair, Reply, Tool, ToolCall
@@ -242,12 +242,14 @@ NAMING = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(LISTED), NAMING, st.text(alphabet="ab ;{}\n", max_size=20)), max_size=4))
 def test_every_block_under_a_listed_name_becomes_that_file(blocks: list[tuple[str, str, str]]) -> None:
     text = "".join(f"{naming.format(path)}\n\n```\n{code}\n```\n\n" for path, naming, code in blocks)
     assert listed_files_in(text, LISTED).keys() == {path for path, _, _ in blocks}
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="`~ \n/.*#:chkopw\\", max_size=200))
 def test_no_text_gives_a_file_outside_of_the_folder(text: str) -> None:
     assert all(safe_path(path) == path for path in listed_files_in(text, ("clock.h", "clock.cpp")))

@@ -137,7 +137,7 @@ def compiled(command: Sequence[str]) -> None:
 
 def errors_in(said: str) -> list[dict[str, str]]:
     """The errors in what a compiler or a linker said, each once, without places of this run."""
-    said = said.replace(str(HERE) + "/", "").replace(os.environ["TMPDIR"] + "/", "")
+    said = said.replace(str(HERE) + "/", "").replace(tempfile.gettempdir() + "/", "")
     lines, seen, found = said.splitlines(), set(), list[dict[str, str]]()
     for number, line in enumerate(lines):
         match = ERROR.match(line)
