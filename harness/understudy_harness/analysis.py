@@ -80,6 +80,11 @@ class ArmResult:
         return None if self.usd_per_sample is None else stats.cost_of_pass(self.usd_per_sample, self.mean)
 
     @property
+    def titled(self) -> str:
+        """The label, and that the arm is a bound where it was chosen with the hidden grade."""
+        return f"{self.label} (oracle bound)" if self.about.get("oracle_bound") else self.label
+
+    @property
     def model(self) -> str:
         """The model, or the models joined by +."""
         return " + ".join(dict.fromkeys(self.models.values()))

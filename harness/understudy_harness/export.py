@@ -131,8 +131,7 @@ def _section(result: BenchmarkResult) -> Iterator[str]:
 
 
 def _line(arm: ArmResult, *parts: str) -> str:
-    oracle = " (oracle bound)" if arm.about.get("oracle_bound") else ""
-    cells = (arm.label + oracle, arm.model, percent(arm.mean), *parts, money(arm.usd_per_solved), str(arm.rows))
+    cells = (arm.titled, arm.model, percent(arm.mean), *parts, money(arm.usd_per_solved), str(arm.rows))
     return f"| {' | '.join(map(_cell, cells))} |"
 
 

@@ -72,7 +72,9 @@ def _known_benchmark(folder: Path, name: str) -> dict[str, Any] | None:
 def _described(arm: Imported, benchmark: str) -> dict[str, Any]:
     source = arm.source
     digest = _digest(source.path)
-    model = next((outcome.model for outcome in arm.outcomes if outcome.model), "") or source.column or source.path.stem
+    model = next((outcome.model for outcome in arm.outcomes if outcome.model), "")
+    if not model and source.kind in ("L", "C"):  # of a scaffold's arm nothing says which model it is
+        model = source.label if source.label != source.kind else source.column or source.path.stem
     condition = source.where[0] if len(source.where) == 1 else source.where or None
     identity = [source.kind, source.label, benchmark, digest, source.column, condition, *_way_of_reading(arm)]
     return {

@@ -5,6 +5,7 @@ that was made with the hidden grade is labelled as an oracle bound. Cost is unpr
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from understudy_harness.published import IDS, SCORES, column_of, look_up, read_t
 from understudy_harness.shapes import Table
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_ARM = re.compile(r"(?P<name>[^=]+)=(?P<path>[^#?]+)(?:#(?P<column>.+?))?(?:\?(?P<where>[^=?]+=.*))?", re.DOTALL)
+_REST = re.compile(r"(?P<path>[^#?]+)(?:#(?P<column>.+?))?(?:\?(?P<where>[^=?]+=.*))?", re.DOTALL)
 _NEXT_CONDITION = re.compile(r"&(?=[^=&]+=)")
 _OWN_TOTALS = frozenset(("total", "totals", "average", "avg", "mean", "overall", "sum"))
 
@@ -123,8 +124,9 @@ def parse_source(text: str) -> Source:
     Raises:
         SettingsError: It is not of that form.
     """
-    match = _ARM.fullmatch(text)
-    kind, _, label = match["name"].partition(":") if match else ("", "", "")
+    split = _split_arm(text)
+    name, match = split or ("", None)
+    kind, _, label = name.partition(":")
     if match is None or kind not in KINDS:
         raise SettingsError(
             f"--arm {text!r} is not KIND[:LABEL]=PATH[#COLUMN][?NAME=VALUE] with KIND one of {', '.join(KINDS)}, such "
@@ -135,6 +137,19 @@ def parse_source(text: str) -> Source:
     where = tuple((name, value) for name, _, value in pairs)
     chosen: Kind = next(one for one in KINDS if one == kind)
     return Source(kind=chosen, label=label or kind, path=Path(match["path"]), column=match["column"], where=where)
+
+
+def _split_arm(text: str) -> tuple[str, "re.Match[str]"] | None:
+    """Where the label ends, which may hold `=`: at the first one behind which a file stands, else at the first."""
+    splits = [(text[: found.start() - 1], found) for found in _rests(text) if found.start() > 1]
+    return next((split for split in splits if os.path.exists(split[1]["path"])), splits[0] if splits else None)
+
+
+def _rests(text: str) -> Iterator["re.Match[str]"]:
+    for place, letter in enumerate(text):
+        found = _REST.fullmatch(text, place + 1) if letter == "=" else None
+        if found is not None:
+            yield found
 
 
 def read_source(source: Source, names: Names) -> Imported:

@@ -120,7 +120,9 @@ def refuse_other_kinds(path: Path, *, to_write: bool = False) -> None:
     if not path.exists() or path.is_file() or (to_write and path.is_char_device()):
         return
     kind = "a folder" if path.is_dir() else "a pipe or a device"
-    raise LedgerError(f"{path} is {kind} and no file, so it is no record of a run. Move it away, or name another --out.")
+    raise LedgerError(
+        f"{path} is {kind} and no file, so it is no record of a run. Move it away, or name another --out."
+    )
 
 
 def read(path: Path) -> Iterator[Line | Damage]:

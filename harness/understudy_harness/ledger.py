@@ -151,6 +151,7 @@ class Ledger:
         path = folder / LEDGER
         if path.exists():
             self._recall(path)
+        refuse_other_kinds(folder / TRANSCRIPTS)
         self._transcripts = Journal(folder / TRANSCRIPTS, secrets=secrets)
         self._lines = Journal(path, secrets=secrets)
 

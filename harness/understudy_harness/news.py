@@ -199,7 +199,7 @@ def _benchmark(result: BenchmarkResult) -> Iterator[str]:
         yield "check = grade: the loop saw the tests that grade it, so gains of loops are optimistic."
     names = {arm.id: arm.label for arm in result.arms}
     for cheaper, point in pairwise(result.frontier):
-        if point.advantage is not None and not point.significant:
+        if point.advantage is not None and not point.significant and point.cost > cheaper.cost:
             yield (
                 f"{names[point.name]} costs more than {names[cheaper.name]} and is not shown to be better: "
                 f"{difference(point.advantage)} points."

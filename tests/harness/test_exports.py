@@ -1,6 +1,7 @@
 """A run for other tools: CSV that reads back, Markdown, Inspect logs that open there and come back unchanged."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from click.testing import CliRunner, Result
 from understudy_harness.analysis import analyze
 from understudy_harness.columns import read_columns
 from understudy_harness.commands import gap
+from understudy_harness.errors import SettingsError
 from understudy_harness.export import COLUMNS, rows_of, write_csv
+from understudy_harness.imports import Names, parse_source, read_source
 from understudy_harness.ledger import Ledger, Row, Spend
 
 SAMPLES = 8
@@ -199,3 +202,43 @@ def test_a_benchmark_shows_what_it_measures() -> None:
     refused = invoke("benchmarks", "show", "nothing")
     assert refused.exit_code == 2
     assert "No benchmark and no path is called 'nothing'" in refused.output
+
+
+def inspect_log(path: Path, *values: object, planned: int = 0) -> Path:
+    """A log of Inspect as JSON with one score per sample, of a data set with `planned` samples."""
+    about = {
+        "run_id": "r", "created": "2026-01-01T00:00:00+00:00", "task": "t", "task_id": "t", "task_version": 0,
+        "task_file": "t.py", "task_attribs": {}, "task_args": {}, "model": "m/m", "model_args": {}, "packages": {},
+        "dataset": {"name": "d", "samples": planned, "sample_ids": list(range(1, planned + 1))},
+        "config": {"epochs": 1},
+    }  # fmt: skip
+    samples = [
+        {"id": number, "epoch": 1, "input": "q", "target": "a", "messages": [], "output": {"model": "m", "choices": []},
+         "scores": {"judge": {"value": value}}, "metadata": {}, "store": {}, "events": [], "attachments": {}}
+        for number, value in enumerate(values, start=1)
+    ]  # fmt: skip
+    whole = {"version": 2, "status": "cancelled", "eval": about, "plan": {}, "samples": samples}
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    return path
+
+
+def test_a_log_of_inspect_as_json_is_read_with_what_it_never_came_to_as_missing(tmp_path: Path) -> None:
+    path = inspect_log(tmp_path / "log.json", 7, 10, planned=4)
+    imported = read_source(parse_source(f"L={path}"), Names(scale=10))
+    assert {outcome.sample: outcome.score for outcome in imported.outcomes} == {
+        "1": 0.7,
+        "2": 1.0,
+        "3": None,
+        "4": None,
+    }
+    assert {outcome.model for outcome in imported.outcomes} == {"m/m"}
+    with pytest.raises(SettingsError, match="Name a scorer with #SCORER, or give --scale"):
+        read_source(parse_source(f"L={path}"), Names())
+
+
+def test_a_score_of_inspect_with_parts_asks_for_one_of_them(tmp_path: Path) -> None:
+    path = inspect_log(tmp_path / "log.json", {"em": 1, "f1": 0.5}, {"em": 0, "f1": 0.25})
+    imported = read_source(parse_source(f"L={path}#judge.f1"), Names())
+    assert [outcome.score for outcome in imported.outcomes] == [0.5, 0.25]
+    with pytest.raises(SettingsError, match=r"has parts\. Name one: #judge\.em, #judge\.f1"):
+        read_source(parse_source(f"L={path}"), Names())

@@ -69,6 +69,35 @@ def test_a_page_of_imported_arms_speaks_of_what_was_published_and_of_no_run(wide
         assert "interleaved" not in text
 
 
+def test_a_page_of_imported_arms_is_titled_by_their_labels_and_states_no_time_that_nobody_took(
+    wide: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    arms = [f"--arm=L:Vote(n=5)={wide}#small", f"--arm=S:best of 9={wide}#scaffold", f"--arm=C:big={wide}#large"]
+    words = ["--benchmark", "demo", "--id", "item", *arms, "--oracle", "best of 9"]
+    assert invoke("--out", out, *words).exit_code == 0
+    done = CliRunner().invoke(gap, ["report", str(out)])
+    page = (out / "report.html").read_text("utf-8")
+
+    assert 'carry <span class="small-model">Vote(n=5)</span> toward <span class="large-model">big</span>?' in page
+    assert "Asked:" not in page
+    assert "<code>best of 9 (oracle bound)</code>" in page
+    assert "best of 9 (oracle bound)" in " ".join(done.output.split())
+    assert "A cell is one arm on one sample." in page
+    for text in (page, done.output):
+        assert "0.0 ms" not in text
+        assert "0→0" not in text
+
+
+def test_arms_of_one_cost_are_not_said_to_cost_more(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("id,a,b,usd\n" + "".join(f"i{n},{n % 2},{n % 2},0.01\n" for n in range(40)), encoding="utf-8")
+    out = tmp_path / "run"
+    invoke("--out", out, "--benchmark", "b", "--usd", "usd", f"--arm=L={path}#a", f"--arm=S:other={path}#b")
+    said = " ".join(CliRunner().invoke(gap, ["report", str(out)]).output.split())
+    assert "costs more than" not in said
+
+
 def test_importing_twice_adds_nothing_and_another_arm_joins(wide: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     common = ["--out", out, "--benchmark", "demo", "--id", "item"]

@@ -118,3 +118,15 @@ def test_a_printed_page_hides_what_only_a_hand_can_use(browser: Browser, report:
     assert not page.locator("input[type=search]").is_visible()
     assert page.locator("svg.figure").first.is_visible()
     assert len(page.pdf()) > 10_000
+
+
+def test_nothing_is_cut_on_paper_and_names_stay_whole(browser: Browser, tmp_path: Path) -> None:
+    long = "http://192.168.100.20:8080/v1#qwen3-coder-30b-a3b-instruct-q4_k_m.gguf"
+    write_run(tmp_path, 130, epochs=2, models=(long, "anthropic:claude-haiku-5.5"))
+    page = browser.new_page(viewport={"width": 718, "height": 1000})  # A4 without its margins
+    page.emulate_media(media="print")
+    page.goto(write_page(analyze(read_columns(tmp_path))).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    first = page.locator(".grid-table tbody td").first
+    assert first.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    page.close()

@@ -86,7 +86,7 @@ def read_bytes(path: Path) -> bytes:
         with gzip.open(path, "rb") if packed else path.open("rb") as stream:
             text = stream.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise BenchmarkError(f"There is no file {path}. Check the path after the benchmark's name.") from None
+        raise BenchmarkError(f"There is no file {path}. Check the path.") from None
     except (OSError, EOFError, zlib.error) as error:
         raise BenchmarkError(f"{path} cannot be read ({error}). Fetch it again.") from error
     if len(text) > MOST_BYTES:

@@ -86,8 +86,9 @@ def as_html(svg: str, paragraphs: Sequence[str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Local, cloud, or both?</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
         ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;"
-        "padding:0 1rem}svg{width:100%;height:auto}</style></head><body>"
-        f"<h1>Local, cloud, or both?</h1>\n{said}\n{svg}</body></html>\n"
+        "padding:0 1rem}.plot{overflow-x:auto}svg{width:100%;min-width:38rem;height:auto}"
+        "@media print{svg{min-width:0}}</style></head><body>"
+        f'<h1>Local, cloud, or both?</h1>\n{said}\n<div class="plot">{svg}</div></body></html>\n'
     )
 
 

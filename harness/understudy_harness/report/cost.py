@@ -14,4 +14,5 @@ def per_solved(arm: ArmResult) -> str:
         return "none solved"
     if arm.usd_per_sample > 0:
         return money(arm.usd_per_solved)
-    return "" if arm.model_seconds is None else seconds(arm.model_seconds.value / arm.mean)
+    timed = arm.model_seconds is not None and arm.model_seconds.value > 0
+    return seconds(arm.model_seconds.value / arm.mean) if timed and arm.model_seconds is not None else ""

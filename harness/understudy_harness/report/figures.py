@@ -37,10 +37,16 @@ class Scale:
 def lifts(contrasts: Sequence[tuple[str, Contrast]]) -> str:
     """All lifts with their intervals on one axis: scaffolds by sign, controls in gray."""
     rows = [
-        (benchmark, contrast.arm.label.removeprefix("S "), contrast.lift, contrast.arm.kind == "control")
+        (benchmark, _lift_label(contrast.arm), contrast.lift, contrast.arm.kind == "control")
         for benchmark, contrast in contrasts
     ]
     return _forest(rows, "Lift of every scaffold and control, in points, with 95 % intervals")
+
+
+def _lift_label(arm: ArmResult) -> str:
+    """The label without its kind; that an arm is a bound stays whole, however long its label is."""
+    after = arm.titled.removeprefix(arm.label)
+    return _shortened(arm.label.removeprefix("S "), LABELS - CHARACTER * len(after)) + after
 
 
 def changes(rows: Sequence[tuple[str, str, Difference]]) -> str:
@@ -110,7 +116,12 @@ def cost_axis(arms: Sequence[ArmResult]) -> CostAxis:
     shown = [arm for arm in arms if arm.rows]
     if shown and all(arm.usd is not None and arm.usd.value > 0 for arm in shown):
         return CostAxis(title="US dollars per sample", of=lambda arm: arm.usd, write=money)
-    return CostAxis(title="seconds of model time per sample", of=lambda arm: arm.model_seconds, write=seconds)
+    return CostAxis(title="seconds of model time per sample", of=_timed, write=seconds)
+
+
+def _timed(arm: ArmResult) -> Difference | None:
+    """Model time, where any was taken down: published outcomes often tell none, and none is not 0."""
+    return arm.model_seconds if arm.model_seconds is not None and arm.model_seconds.value > 0 else None
 
 
 class _Plot:
@@ -280,7 +291,7 @@ def flip_bar(found: Flips) -> str:
 def _lift(y: float, benchmark: str, label: str, found: Difference, control: bool, scale: Scale) -> Iterator[str]:
     kind = "control" if control else _verdict(found)
     yield _text(LABELS, y - 2, _shortened(label, LABELS), f"name {'control' if control else ''}", "end")
-    yield _text(LABELS, y + 11, benchmark, "tick", "end")
+    yield _text(LABELS, y + 11, _shortened(benchmark, LABELS), "tick", "end")
     yield _line(scale(found.interval.low), y, scale(found.interval.high), y, f"span {kind}")
     yield f'<circle class="mark {kind}" cx="{scale(found.value)}" cy="{y}" r="5.5"/>'
     yield _text(WIDTH - 136, y + 4, difference(found), f"value {kind}", "start")

@@ -65,7 +65,8 @@ def _body(analysis: Analysis, shown: Sequence[BenchmarkResult], *, allow_truncat
 
 
 def _question(analysis: Analysis) -> str:
-    small, large = _models(analysis, ("L", "S")), _models(analysis, ("C", "CS"))
+    small = _models(analysis, ("L",)) or _models(analysis, ("S",))
+    large = _models(analysis, ("C",)) or _models(analysis, ("CS",))
     if not small:
         return "What was measured"
     asked = f'How far does scaffolding carry <span class="small-model">{escape(small)}</span>'
@@ -79,6 +80,7 @@ def _models(analysis: Analysis, kinds: Sequence[str]) -> str:
         for arm in result.arms
         if arm.kind in kinds and not arm.about.get("router")
         for spec in arm.models.values()
+        if spec
     ]
     return ", ".join(dict.fromkeys(found))
 
@@ -88,7 +90,7 @@ def _asked(analysis: Analysis) -> str:
         contrast.arm.scaffold
         for result in analysis.benchmarks
         for contrast in result.contrasts
-        if contrast.arm.kind == "S"
+        if contrast.arm.kind == "S" and contrast.arm.scaffold
     )
     parts = [f"{count(analysis.columns.rows, 'row')} over {count(len(analysis.benchmarks), 'benchmark')}"]
     epochs = int(analysis.header.get("epochs", 1))
@@ -119,6 +121,7 @@ def _benchmark(index: int, result: BenchmarkResult) -> Iterator[str]:
     yield f'<section id="b{index}"><h2>{escape(result.name)}</h2>{_facts(result)}'
     yield from _few(result) if is_few(result) else _measured(result)
     yield f'<h3>Every arm</h3><div class="scroll">{_table(result)}</div>'
+    yield f'<p class="note">{_COLUMNS}</p>'
     yield from _churn(result)
     sentences = news.about_benchmark(result)
     if sentences:
@@ -187,7 +190,8 @@ def _story(contrast: Contrast) -> str:
         sent = f"{percent(contrast.arm.cloud_share)} of its calls go to the large model.{routed(contrast)}"
         tiles.append(_tile("Over the chord", f'{points(contrast.over_chord)} <span class="unit">points</span>', sent))
     tiles.append(_ratio(contrast))
-    name = escape(contrast.arm.scaffold or contrast.arm.label)
+    bound = contrast.arm.titled != contrast.arm.label
+    name = escape(contrast.arm.titled if bound else contrast.arm.scaffold or contrast.arm.label)
     against = f" against {escape(contrast.cloud.model)}" if contrast.cloud is not None else ""
     means = f"{percent(contrast.local.mean)} → {percent(contrast.arm.mean)}"
     large = f"; large model {percent(contrast.cloud.mean)}" if contrast.cloud is not None else ""
@@ -260,9 +264,16 @@ def _table(result: BenchmarkResult) -> str:
     return f"<table><thead><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table>"
 
 
+_COLUMNS = (
+    "Score and lift with 95 % intervals, the lift in points. Per solved: what one solved sample costs, in model time "
+    "where nothing has a price. Median: time of a row. Tokens: read → written per row, and calls per row. Precision: "
+    "of the answers that the visible check accepted, the share that is right."
+)
+
+
 def _row(arm: ArmResult, contrast: Contrast | None) -> str:
     kind = figures.model_class(arm)
-    label = arm.label.removeprefix(f"{arm.kind} ")
+    label = arm.titled.removeprefix(f"{arm.kind} ")
     name = "" if label == arm.kind else f" <code>{escape(label)}</code>"
     spread = "" if arm.score is None else f'<span class="sub">{_shares(arm.score.interval)}</span>'
     lift = ""
@@ -278,8 +289,8 @@ def _row(arm: ArmResult, contrast: Contrast | None) -> str:
         "" if not arm.rows else figures.bar(arm.score.interval if arm.score else None, arm.mean, kind),
         lift,
         per_solved(arm),
-        seconds(arm.seconds_p50) if arm.rows else "",
-        f"{arm.tokens_in:,.0f}→{arm.tokens_out:,.0f}",
+        seconds(arm.seconds_p50) if arm.rows and arm.seconds_p50 > 0 else "",
+        f"{arm.tokens_in:,.0f}→{arm.tokens_out:,.0f}" if arm.tokens_in or arm.tokens_out else "",
         f"{arm.calls:.1f}",
         precision,
         f"{arm.rows:,}{failed}",
@@ -288,7 +299,7 @@ def _row(arm: ArmResult, contrast: Contrast | None) -> str:
 
 
 def _shares(found: stats.Interval) -> str:
-    return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
+    return f"[{points(found.low, signed=False)}, {points(found.high, signed=False)}]"
 
 
 def _budgets(result: BenchmarkResult) -> Iterator[str]:
@@ -298,7 +309,8 @@ def _budgets(result: BenchmarkResult) -> Iterator[str]:
     names = {arm.id: arm.label for arm in result.arms}
     yield '<h3>What a budget buys</h3><div class="scroll"><table><thead><tr><th>best arm</th><th>for up to</th>'
     yield "<th>score</th></tr></thead><tbody>"
-    for point in points:
+    last = {money(point.budget): point for point in points}  # budgets that look alike are one
+    for point in last.values():
         yield f"<tr><td><code>{escape(names[point.name])}</code></td><td>{money(point.budget)}</td>"
         yield f"<td>{percent(point.score)}</td></tr>"
     yield '</tbody></table></div><p class="note">Per sample. Arms are chosen on 30 % of the clusters and scored on the '
@@ -349,7 +361,8 @@ def _grid(index: int, result: BenchmarkResult) -> Iterator[str]:
     yield f'<thead><tr><th>sample</th><th class="cluster">cluster</th>{heads}</tr></thead>'
     yield f'<tbody id="grid-{index}"></tbody></table></div>'
     yield f'<button class="more" id="more-{index}" hidden>Show more</button>'
-    yield '<p class="note">A cell is one arm on one sample; click it for what was said.</p>'
+    said = "" if all(arm.about.get("imported") for arm in result.arms) else "; click it for what was said"
+    yield f'<p class="note">A cell is one arm on one sample{said}.</p>'
 
 
 def _grid_data(

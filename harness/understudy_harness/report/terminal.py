@@ -59,11 +59,11 @@ def _row(arm: ArmResult, lift: stats.Difference | None, *, timing: bool) -> list
     priced = bool(arm.usd_per_sample) or arm.usd_per_sample is None or not arm.mean > 0
     failed = f" [red]{arm.errors.total()} failed[/red]" if arm.errors else ""
     return [
-        escape(arm.label) if arm.label != arm.kind else f"{arm.kind} [dim]{_KIND.get(arm.kind, '')}[/dim]",
+        escape(arm.titled) if arm.titled != arm.kind else f"{arm.kind} [dim]{_KIND.get(arm.kind, '')}[/dim]",
         f"{percent(arm.mean)} [dim]{_spread(arm)}[/dim]",
         "" if lift is None else _lift(lift),
         per_solved(arm) if priced or timing else "$0",
-        *([seconds(arm.seconds_p50) if arm.rows else ""] if timing else []),
+        *([seconds(arm.seconds_p50) if arm.rows and arm.seconds_p50 > 0 else ""] if timing else []),
         f"{arm.rows}{failed}",
     ]
 
@@ -87,7 +87,7 @@ def headline(contrast: Contrast) -> list[str]:
     """One contrast in sentences: lift and what remains in points, then the share of the gap or why there is none."""
     if contrast.arm.kind == "control":
         return []
-    name = contrast.arm.label
+    name = contrast.arm.titled
     lines = [
         f"{name}: {percent(contrast.local.mean)} → {percent(contrast.arm.mean)}"
         + (f" (large model {percent(contrast.cloud.mean)})" if contrast.cloud else "")
