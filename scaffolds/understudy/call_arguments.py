@@ -67,7 +67,7 @@ def _object(raw: str, tool: Tool, complete: bool) -> dict[str, Any] | None:
     if fence is None and text.count("```") == 2 and "{" not in text.partition("```")[0]:
         fence = re.search(r"```(?:json)?\s*\n(.*?)\n?\s*```", text, re.DOTALL)  # with words before it
     text = (fence[1] if fence else text).strip()
-    text = re.sub(r"^(?:arguments|parameters|args|input|json)\s*[:=]\s*(?=\{)", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\A[\w ]{1,80}[:=]\s*(?=\{)", "", text)  # arguments: {…}
     if "&quot;" in text and '"' not in text:
         text = text.replace("&quot;", '"').replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
     text = re.sub(r"\Ab(?=['\"]\{)", "", text)  # Python's bytes

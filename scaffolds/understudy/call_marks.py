@@ -86,9 +86,10 @@ def is_introduced(before: str) -> bool:
 def is_waiting(behind: str) -> bool:
     """Whether what stands behind a call only says that its result is waited for."""
     sentences = [part.strip(" \n\t*_") for part in re.split(r"[.!…\n]+", without_marks(behind))]
-    return all(_WAITING.match(sentence) and not _TALK.search(sentence) for sentence in sentences if sentence)
+    return all(_WAITING.match(sentence) and not _UNSURE.search(sentence) for sentence in sentences if sentence)
 
 
+_UNSURE = re.compile(r"\b(?:examples?|would|could|not|\w+n't|never|errors?|instead|if|unless)\b", re.IGNORECASE)
 _WAITING = re.compile(
     r"(?:one|just a|a) (?:moment|second|minute)\b|(?:please )?(?:wait|hold on|stand by|bear with me)\b|"
     r"(?:now )?I(?:'ll| will|'m| am) (?:now )?(?:wait|get back|return|let you know|report|check|fetch|look|"

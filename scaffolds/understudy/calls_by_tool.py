@@ -89,6 +89,7 @@ _ATTRIBUTE = r"[\w:-]{1,40}\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*')"
 _TAG = re.compile(rf"<(?P<tag>[A-Za-z_][\w.:-]{{0,80}})(?P<given>(?:\s+{_ATTRIBUTE})*)\s*(?P<closed>/?)>")
 _PAIR = re.compile(r"([\w:-]{1,40})\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)')")
 _CALLED = {"name", "tool_name", "function_name", "tool", "function", "action", "id", "method"}
+_BESIDE = {"id", "type", "index", "call_id", "server"}
 _HOLDS = {"arguments", "parameters", "args", "params", "input", "tool_input", "parameter_list", "kwargs"}
 _ONE = {"parameter", "param", "arg", "argument", "property", "field", "input", "option"}
 
@@ -111,6 +112,7 @@ def _tagged_call(match: re.Match[str], body: str, tools: Sequence[Tool]) -> tupl
         tool = match_tool(given.pop(named[0]), tools) if len(named) == 1 else None
     if tool is None:
         return _call_by_child(body, tools)
+    given = {key: value for key, value in given.items() if key in properties_of(tool) or key not in _BESIDE}
     inner = _arguments(body, tool)
     if inner is None or (isinstance(inner, str) and given):
         return None

@@ -90,8 +90,14 @@ _NEXT_TURN = re.compile(
 """A turn of somebody else, which the model went on to imagine."""
 
 
+_RECIPIENT = re.compile(r"<\|channel\|>commentary to=[^{<]{1,80}(?:<\|constrain\|>\w+)?<\|message\|>")
+_FINAL = re.compile(r"(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>.*", re.DOTALL)
+
+
 def _plain_text(text: str) -> str:
     """A text without its thinking and escapes before all of its quotes."""
+    if recipient := _RECIPIENT.search(text):  # gpt-oss went on to imagine the result
+        text = _FINAL.sub("", text) if _FINAL.search(text, recipient.end()) else text
     for _ in range(4):  # some models think in several blocks
         text, thought = part(text)
         if not thought:

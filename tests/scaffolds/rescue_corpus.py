@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.scaffolds.rescue_tools import HOME, OFFICE, TOOLS
+from tests.scaffolds.rescue_tools import CODING, HOME, OFFICE, TOOLS
 
 from understudy.problem import Tool, ToolCall
 
 FOLDER = Path(__file__).parent / "shapes"
-OFFERED = {"plain": TOOLS, "office": OFFICE, "home": HOME}
+OFFERED = {"plain": TOOLS, "office": OFFICE, "home": HOME, "coding": CODING}
 R = '{"name": "weather", "arguments": {"city": "Rome"}}'
 
 

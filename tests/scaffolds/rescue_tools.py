@@ -101,3 +101,36 @@ HOME = (
         passengers="integer",
     ),
 )
+CODING = (
+    _tool("search", ("query",), query="string", max_results="integer", site="string"),
+    _tool("read", ("filePath",), filePath="string", offset="integer", limit="integer"),
+    _tool("bash", ("command",), command="string", timeout="integer", description="string"),
+    _tool(
+        "edit",
+        ("filePath", "oldString", "newString"),
+        filePath="string",
+        oldString="string",
+        newString="string",
+        replaceAll="boolean",
+    ),
+    _tool(
+        "todowrite",
+        ("todos",),
+        todos={
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "content": {"type": "string"},
+                    "status": {"type": "string"},
+                    "priority": {"type": "integer"},
+                },
+            },
+        },
+    ),
+    _tool("fs__list_directory", ("path",), path="string", depth="integer"),
+    _tool("add", ("a", "b"), a="number", b="number"),
+    _tool("now"),
+    _tool("notify", ("message",), message="string", level={"type": "string", "enum": ["info", "warn"]}, channels=TEXTS),
+    _tool("get_user_info", ("user_id",), user_id="integer", fields=TEXTS),
+)
