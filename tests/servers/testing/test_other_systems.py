@@ -225,7 +225,8 @@ def test_loading_the_server_loads_no_system_call_of_linux() -> None:
     code = "import sys, json, understudy_servers.testing.commands; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name for name in json.loads(done.stdout) if name.startswith("understudy_servers.testing")}
-    lazy = {"forks", "running", "memory", "worker.syscalls", "worker.layers", "worker.child", "worker.seccomp"}
+    engines = {f"engines.{name}" for name in ("forks", "zygote", "scopes", "running", "memory")}
+    lazy = engines | {"worker.syscalls", "worker.layers", "worker.child", "worker.seccomp"}
     assert not loaded & {f"understudy_servers.testing.{name}" for name in lazy}
 
 

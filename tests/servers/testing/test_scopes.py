@@ -16,7 +16,8 @@ from understudy_servers.testing.server import Settings, build_server
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cgroups")
 if sys.platform == "linux":
     from understudy_servers.testing.engines import scopes
-    from understudy_servers.testing.engines.warm import Recipe, Zygote
+    from understudy_servers.testing.engines.warm import Recipe
+    from understudy_servers.testing.engines.zygote import Zygote
 
 UNIFIED = "25 24 0:22 / /cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 LIMITS = Limits(wall_s=20.0, cpu_s=20, memory_mb=128)

@@ -18,7 +18,8 @@ from understudy_servers.testing.engines.layout import in_a_folder
 from understudy_servers.testing.engines.pool import Pool
 from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.engines.running import Run
-from understudy_servers.testing.engines.warm import Recipe, Zygote, ZygoteLost, interpreter_paths, system_paths
+from understudy_servers.testing.engines.warm import Recipe, ZygoteLost
+from understudy_servers.testing.engines.zygote import Zygote, interpreter_paths, system_paths
 from understudy_servers.testing.machine import Machine
 from understudy_servers.testing.plan import Plan
 from understudy_servers.testing.verdict.split import Split

@@ -15,8 +15,7 @@ from typing import Any
 
 from understudy_servers.testing.engines.isolation import SandboxRefused
 from understudy_servers.testing.plan import Plan
-from understudy_servers.testing.worker.files import SUPPORT, make_scratch, write_files
-from understudy_servers.testing.worker.view import DEVICES
+from understudy_servers.testing.worker.files import DEVICES, SUPPORT, make_scratch, write_files
 
 PREFIX = "understudy-run-"
 MAX_COPY = 200 << 20

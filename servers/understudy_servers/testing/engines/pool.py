@@ -7,7 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from understudy_servers.testing.engines.warm import Recipe, Zygote
+from understudy_servers.testing.engines.warm import Recipe
+from understudy_servers.testing.engines.zygote import Zygote
 
 MAX_RUNS = 2_000  # then a new one: what a kernel or allocator keeps per fork can never add up
 MAX_AGE_S = 15 * 60.0

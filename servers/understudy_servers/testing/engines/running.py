@@ -12,7 +12,8 @@ from typing import IO, Any
 
 from understudy_servers.testing.engines import memory
 from understudy_servers.testing.engines.raw import FLOOD, Raw
-from understudy_servers.testing.engines.warm import START_S, Zygote
+from understudy_servers.testing.engines.warm import START_S
+from understudy_servers.testing.engines.zygote import Zygote
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.worker.frames import frame
 

@@ -6,6 +6,7 @@ from typing import Any
 
 WORKSPACE = "/workspace"
 SCRATCH = "/tmp"
+DEVICES = ("null", "zero", "full", "random", "urandom")  # those that a run may open
 SUPPORT = "/understudy"  # files of ours that a program needs
 
 

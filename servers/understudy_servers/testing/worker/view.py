@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from understudy_servers.testing.worker.files import SCRATCH, WORKSPACE, make_scratch, write_files
+from understudy_servers.testing.worker.files import DEVICES, SCRATCH, WORKSPACE, make_scratch, write_files
 from understudy_servers.testing.worker.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -23,7 +23,6 @@ from understudy_servers.testing.worker.syscalls import (
     read_only,
 )
 
-DEVICES = ("null", "zero", "full", "random", "urandom")
 OLD = "/.old"
 
 
