@@ -9,7 +9,8 @@ from understudy_servers.docs.readers.chunks import split
 from understudy_servers.docs.words import count_tokens
 
 MAX_SNIPPETS = 5
-SNIPPET_TOKENS = 600
+SNIPPET_TOKENS = 600  # of the best; where the first is not what was meant, more others are seen when they are shorter
+LATER_TOKENS = 350
 SECOND_SECTION = 0.6  # a second section of a page is shown when it scores at least this share of the page's best
 MAX_CANDIDATES = 20  # pages; four replies of five
 
@@ -46,7 +47,7 @@ def candidates(connection: sqlite3.Connection, pages: Sequence[Page]) -> Iterato
     """Yield one snippet for each symbol, one or two for each page, in ranking order, without equal texts."""
     shown: set[str] = set()
     for hit in _leading(pages):
-        snippet = _snippet(connection, hit)
+        snippet = _snippet(connection, hit, LATER_TOKENS if shown else SNIPPET_TOKENS)
         if snippet.text not in shown:
             shown.add(snippet.text)
             yield snippet
@@ -62,7 +63,7 @@ def _leading(pages: Sequence[Page]) -> Iterator[Hit]:
             )
 
 
-def _snippet(connection: sqlite3.Connection, hit: Hit) -> Snippet:
+def _snippet(connection: sqlite3.Connection, hit: Hit, limit: int) -> Snippet:
     rows = connection.execute(
         "SELECT position, text, flag FROM chunk WHERE version = ? AND page = ? AND parent = ? "
         "AND position BETWEEN ? AND ? ORDER BY position",
@@ -76,7 +77,7 @@ def _snippet(connection: sqlite3.Connection, hit: Hit) -> Snippet:
         tokens = count_tokens(texts[index])
         if index in chosen:
             continue
-        if size + tokens > SNIPPET_TOKENS:
+        if size + tokens > limit:
             break
         chosen.add(index)
         size += tokens
