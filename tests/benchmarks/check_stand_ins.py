@@ -1,6 +1,7 @@
 """Our stand-ins for Catch2, JUnit 5 and AssertJ beside the libraries, test by test, on right and on changed solutions.
 
-Usage: `python tests/benchmarks/check_stand_ins.py cpp CHECKOUT` and `… java CHECKOUT --jars FOLDER`. CHECKOUT is one of
+Usage: `python tests/benchmarks/check_stand_ins.py cpp CHECKOUT` and `… java CHECKOUT --jars FOLDER`, with names of
+exercises behind it for those alone. CHECKOUT is one of
 https://github.com/Aider-AI/polyglot-benchmark, FOLDER holds the jars of JUnit 5 (jupiter api and engine, platform
 commons, engine and launcher, opentest4j) and of AssertJ. The references of all exercises that are graded, and changes
 of one place in each (an operator, a number, a word), are compiled and run both ways. Nothing is downloaded and nothing
@@ -164,7 +165,7 @@ def junit5(jars: Path, home: Path, place: Path) -> Side:
     """JUnit 5 and AssertJ from jars."""
     path = os.pathsep.join(map(str, sorted(jars.glob("*.jar"))))
     (place / "Runner.java").write_text(RUNNER, "utf-8")
-    subprocess.run([home / "javac", "-cp", path, "-d", place, place / "Runner.java"], check=True)
+    subprocess.run([home / "javac", "-nowarn", "-cp", path, "-d", place, place / "Runner.java"], check=True)
 
     def side(exercise: Exercise, build: Path) -> Outcomes:
         files = compiled_run.sources(".java")
@@ -182,9 +183,10 @@ def junit5(jars: Path, home: Path, place: Path) -> Side:
 @click.command()
 @click.argument("language", type=click.Choice(["cpp", "java"]))
 @click.argument("checkout", type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path))
+@click.argument("names", nargs=-1)
 @click.option("--jars", type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path))
 @click.option("--changes", default=5, show_default=True, help="Of each reference.")
-def check(language: str, checkout: Path, jars: Path | None, changes: int) -> None:
+def check(language: str, checkout: Path, names: tuple[str, ...], jars: Path | None, changes: int) -> None:
     framework = Catch2() if language == "cpp" else Junit5()
     compiler = framework.command(checkout, None)[5]
     choice, same, tests, failing, broken, other = random.Random(11), 0, 0, 0, 0, 0
@@ -199,7 +201,7 @@ def check(language: str, checkout: Path, jars: Path | None, changes: int) -> Non
             raise click.UsageError("The libraries are needed: give --jars FOLDER.")
         real = junit5(jars, Path(compiler).parent, here) if jars else catch2(checkout, compiler, here)
         mine = ours(language, compiler)
-        for exercise in exercises(checkout, language):
+        for exercise in (one for one in exercises(checkout, language) if not names or one.name in names):
             variants = [("the reference", exercise.reference)]
             variants += [changed(exercise.reference, choice) for _ in range(changes)]
             for what, solution in variants:
@@ -217,6 +219,7 @@ def check(language: str, checkout: Path, jars: Path | None, changes: int) -> Non
                 else:
                     other += 1
                     click.echo(f"{exercise.name}, {what}\n  the library: {found[0]}\n  ours: {found[1]}")
+            click.echo(f"{exercise.name}: {same} alike so far", err=True)
     click.echo(
         f"{language}: {same} solutions have the same outcome in all of {tests} tests, {failing} of them with failing "
         f"tests; {broken} compile with neither; {other} differ"

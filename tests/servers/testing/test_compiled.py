@@ -325,4 +325,9 @@ def test_compiled_languages_are_known_by_their_manifests_and_what_is_missing_is_
     with pytest.raises(MissingToolchain, match=r"need 'javac'.* Install a JDK, version 17 or newer"):
         Junit5().command(tmp_path, None)
     assert Catch2().readable() == []
+    (tmp_path / "jdk/bin").mkdir(parents=True)
+    (tmp_path / "jdk/bin/javac").touch()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    assert Junit5().command(tmp_path, ["one"])[5:] == [str(tmp_path / "jdk/bin/javac"), "one"]
+    assert Junit5().readable() == [str(tmp_path / "jdk")]
     assert json.dumps(Junit5().support())

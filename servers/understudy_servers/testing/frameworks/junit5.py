@@ -48,8 +48,8 @@ class Junit5:
         return any((root / name).exists() for name in ("build.gradle", "build.gradle.kts", "pom.xml"))
 
     def command(self, root: Path, select: Sequence[str] | None) -> list[str]:
-        program("javac", CURE)
-        return compiled.command("java", str(_home() / "bin" / "javac"), select)
+        javac = _home() / "bin" / "javac"
+        return compiled.command("java", str(javac) if javac.exists() else program("javac", CURE), select)
 
     def support(self) -> dict[str, str]:
         api = "java/org/junit/jupiter/api"
