@@ -11,6 +11,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 LOG_DECORATION = "rich.console"
+# private to pydantic, but no setting reaches adapters of unions; left alone where it is gone
+ADAPTER_WAITS = "_defer_build"
 THREAD_SAFE = (2, 14)  # pydantic; before, two threads that use a model for the first time may break it
 
 
@@ -41,12 +43,13 @@ def models_built_when_used() -> Generator[None]:
     if tuple(map(int, VERSION.split(".")[:2])) < THREAD_SAFE:
         yield
         return
-    settings, waits = BaseModel.model_config, TypeAdapter._defer_build
+    settings, waits = BaseModel.model_config, getattr(TypeAdapter, ADAPTER_WAITS, None)
     BaseModel.model_config = {**settings, "defer_build": True}
-    # a setting does not reach adapters of unions
-    TypeAdapter._defer_build = lambda self: True  # type: ignore[method-assign]
+    if waits is not None:
+        setattr(TypeAdapter, ADAPTER_WAITS, lambda self: True)
     try:
         yield
     finally:
         BaseModel.model_config = settings
-        TypeAdapter._defer_build = waits  # type: ignore[method-assign]
+        if waits is not None:
+            setattr(TypeAdapter, ADAPTER_WAITS, waits)

@@ -10,6 +10,7 @@ here, one after the other, and pydantic's fifteen times over, which makes nearly
 
 import argparse
 import os
+import resource
 import statistics
 import struct
 import sys
@@ -93,6 +94,17 @@ async def greet(parameters: StdioServerParameters) -> float:
     started = time.perf_counter()
     async with Client(parameters, mode="legacy"):
         return time.perf_counter() - started
+
+
+def greeted(parameters: StdioServerParameters) -> tuple[float, float]:
+    """Return the seconds to the answer of `initialize`, and those of processor time that the server's whole life took.
+
+    The latter says what the former would be on a machine with nothing else to do.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = anyio.run(greet, parameters)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 async def first_answer(parameters: StdioServerParameters) -> tuple[float, bool]:
@@ -181,15 +193,22 @@ def start_up(home: Path, python: Path, rounds: int) -> None:
     arguments = ["-c", SERVE, "serve", "docs", "--home", str(home), "--python", str(python)]
     ours = StdioServerParameters(command=sys.executable, args=arguments)
     bare = StdioServerParameters(command=sys.executable, args=["-c", BARE])
-    ours_seconds, bare_seconds = [], []
+    ours_seconds: list[float] = []
+    bare_seconds: list[float] = []
+    ours_cpu: list[float] = []
+    bare_cpu: list[float] = []
     for _ in range(rounds):  # in turn, so that load hits both
-        bare_seconds.append(anyio.run(greet, bare))
-        ours_seconds.append(anyio.run(greet, ours))
+        for command, seconds, used in ((bare, bare_seconds, bare_cpu), (ours, ours_seconds, ours_cpu)):
+            wall, cpu = greeted(command)
+            seconds.append(wall)
+            used.append(cpu)
     ratio = statistics.median(ours_seconds) / statistics.median(bare_seconds)
     say(
         f"initialize: p50 {statistics.median(ours_seconds):.2f} s, p95 {percentile(ours_seconds, 0.95):.2f} s (bar 0.8)"
     )
     say(f"  a bare MCP server: p50 {statistics.median(bare_seconds):.2f} s; ratio {ratio:.2f}")
+    ours_used, bare_used = statistics.median(ours_cpu), statistics.median(bare_cpu)
+    say(f"  processor time {ours_used:.2f} s, bare {bare_used:.2f} s; ratio {ours_used / bare_used:.2f}")
     answers = [anyio.run(first_answer, ours) for _ in range(max(rounds // 3, 2))]
     hybrid = sum(1 for _, ready in answers if ready)
     times = [seconds for seconds, _ in answers]
