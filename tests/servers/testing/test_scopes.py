@@ -12,6 +12,7 @@ from mcp import Client
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.machine import Machine
 from understudy_servers.testing.server import Settings, build_server
+from understudy_servers.testing.workspace import address
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cgroups")
 if sys.platform == "linux":
@@ -162,10 +163,11 @@ async def test_what_a_run_allocates_between_two_looks_is_ended_by_the_kernel() -
     if scopes.here().lack:
         pytest.skip(f"NO CGROUP FOR RUNS: {scopes.here().lack}")
     body = "import mmap\ndef f():\n    return sum(mmap.mmap(-1, 700 << 20, flags=0x8001 | 0x20)[::1 << 20])\n"
-    tests = "from solution import f\ndef test_f():\n    assert f() == 0\n"
+    tests = {"test_f.py": "from solution import f\ndef test_f():\n    assert f() == 0\n"}
+    workspace = {"id": address(tests, tests), "files": tests, "protected": list(tests), "hidden": []}
     async with Client(build_server(Settings(machine=Machine(limits=LIMITS)))) as client:
-        meta: Any = {"understudy/tests": {"files": {"test_f.py": tests}}}
+        meta: Any = {"understudy/workspace": workspace}
         answer: Any = await client.call_tool("run_tests", {"files": {"solution.py": body}}, meta=meta)
         status: Any = await client.call_tool("test_status", {})
-    assert answer.structured_content["verdict"] == "killed:memory"
+    assert (answer.structured_content["verdict"], answer.structured_content["reason"]) == ("killed", "memory")
     assert status.structured_content["memory"].startswith("held by a cgroup")

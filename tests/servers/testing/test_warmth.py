@@ -114,3 +114,13 @@ async def test_a_spare_that_nobody_wants_any_more_is_gone_with_its_server() -> N
     with anyio.fail_after(30):
         while set(memory.tree(os.getpid())) - before:
             await anyio.sleep(0.01)
+
+
+async def test_an_interpreter_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no such encoding >&2\nexit 1\n")
+    broken.chmod(0o755)
+    async with Client(build_server(Settings(machine=Machine(python=str(broken), limits=LIMITS)))) as client:
+        answer = await run(client, "return 2")
+    assert answer["verdict"] == "infra_error"
+    assert "ended before it was ready: no such encoding" in " ".join(answer["notes"])

@@ -129,7 +129,8 @@ class Zygote:
 
 def _send_quietly(process: subprocess.Popen[bytes], data: bytes) -> None:
     assert process.stdin is not None
-    with process.stdin as stream:
+    stream, process.stdin = process.stdin, None  # else `communicate` would flush what is closed
+    with stream:
         stream.write(data)
 
 
