@@ -43,8 +43,13 @@ def proved(plan: Plan, *runs: Judgement, halves: list[Judgement] | None = None, 
     ],
 )
 def test_a_canary_that_does_not_simply_fail_refutes(canary: Verdict, verdict: str, reason: str) -> None:
-    proof = proved(LOOSE, ended(canary, "why"))
+    proof = proved(LOOSE, ended(canary, "why"), ended(canary, "why"))
     assert (proof.verdict, proof.reason, proof.steps) == (verdict, reason, [])
+
+
+def test_a_canary_that_passes_once_by_chance_accuses_nobody() -> None:
+    proof = proved(LOOSE, ended("passed"), ended("failed"), ended("passed"))
+    assert (proof.verdict, proof.steps) == (None, ["canary", "cold"])
 
 
 def test_a_skip_in_a_canary_run_says_nothing() -> None:
@@ -54,7 +59,7 @@ def test_a_skip_in_a_canary_run_says_nothing() -> None:
 
 def test_a_test_that_was_not_run_by_the_canaries_is_a_sign() -> None:
     lost = Judgement("passed", "", Report(ids=[]))
-    assert proved(LOOSE, lost).reason == "canary_passed"
+    assert proved(LOOSE, lost, lost).reason == "canary_passed"
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def sings(
     outcomes: dict[str, set[str]] = {}
     for name, outcome in report.outcomes.items():
         outcomes.setdefault(name.partition("[")[0], set()).add(outcome)
+        outcomes[name] = outcomes.get(name, set()) | {outcome}
     return any(
         "passed" in outcomes.get(name, ()) or not outcomes.get(name)
         for name in must_fail

@@ -337,8 +337,8 @@ class _Turner(ast.NodeTransformer):
 
     def _made_otherwise(self, node: ast.expr, given: ast.expr) -> ast.expr | None:
         """`P(3)` with other arguments; None where it is not made so, or what is given is made in the same way."""
-        if not isinstance(node, ast.Call) or not _name(node.func):
-            return None
+        if not isinstance(node, ast.Call) or not (_name(node.func)[:1].isupper() or _name(node.func) in _TOLERANT):
+            return None  # not a class: the call may be what is tested
         if isinstance(given, ast.Call) and _name(given.func) == _name(node.func):
             return None
         step, far = self.draw.step, self.draw.far

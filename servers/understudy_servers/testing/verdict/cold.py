@@ -26,7 +26,8 @@ def confirm(plan: Plan, runner: Runner, proof: Proof) -> None:
         _weigh(plan, again, controls, proof)
         if proof.verdict is None:
             proof.steps.append("cold")
-            _reached(other, sources, again, runner, proof)
+            if plan.guarded:
+                _reached(other, sources, again, runner, proof)
     elif again.verdict == "infra_error":
         proof.refute("infra_error", again.reason)
     else:
@@ -59,7 +60,7 @@ def _weigh(plan: Plan, again: Judgement, controls: Mapping[str, Control], proof:
         proof.refute("tampered", f"changed:{changed[0]}", again)
     ids = [name.partition("[")[0] for name in again.report.ids or []]
     for one in controls.values():
-        wrong = next((name for name, count in one.cases.items() if ids.count(name) not in {0, count}), None)
+        wrong = next((name for name, count in one.cases.items() if ids.count(name) % count), None)
         if wrong is not None and plan.select is None:
             proof.refute("tampered", f"cases_changed:{wrong}", again)
 
@@ -95,7 +96,7 @@ def _fails_shaped(other: Plan, plan: Plan, sources: Mapping[str, str], runner: R
 def _reached(plan: Plan, sources: Mapping[str, str], control: Judgement, runner: Runner, proof: Proof) -> None:
     """Turn the assertions that were reached although they need not be, in a run that is the same in all else."""
     reached = set(control.report.extra.get("guard", {}).get("reached", []))
-    reached &= {name.partition("[")[0] for name in control.report.of("passed")}
+    reached &= set(control.report.of("passed"))
     paths = {name.partition("::")[0] for name in reached}
     for number in range(2):  # twice, since a branch may depend on the clock
         turned = {path: canary.turn(text, path) for path, text in sources.items() if path in paths}

@@ -46,7 +46,7 @@ def control(source: str, path: str, draw: canary.Draw) -> Control:
             argument_names, rows = known
             cases[name] = len(rows)
             node.body.insert(0, _is_one_of(argument_names, rows))
-        if not certain.sites(node, seen):
+        if not certain.sites(node, seen) and not _drawn(node):
             _mark(node.body, seen, draw.name, name)
     _Inliner(tables).visit(tree)
     return Control(canary.written(tree, draw), cases)
@@ -168,13 +168,23 @@ def _is_one_of(names: list[str], rows: list[ast.expr]) -> ast.stmt:
     return ast.Assert(ast.Compare(given, [ast.In()], [ast.List(rows, ast.Load())]), None)
 
 
+def _drawn(node: Function) -> bool:
+    """Whether the values of a test are drawn, so that another run may take other ways."""
+    return any(
+        getattr(part, "id", getattr(part, "attr", "")) == "given"
+        for one in node.decorator_list
+        for part in ast.walk(one)
+    )
+
+
 def _mark(body: list[ast.stmt], names: Names, helper: str, test: str) -> None:
     """Before each assertion that a test may reach, and whose failing nobody catches, say that it was reached."""
     index = 0
     while index < len(body):
         statement = body[index]
         if isinstance(statement, ast.Assert) or certain.asserts(statement, names):
-            body.insert(index, ast.parse(f"{helper}.__dict__.setdefault('reached', set()).add({test!r})").body[0])
+            which = f"__import__('os').environ.get('PYTEST_CURRENT_TEST', {test!r})"  # with the case of parametrize
+            body.insert(index, ast.parse(f"{helper}.__dict__.setdefault('reached', set()).add({which})").body[0])
             index += 1
         elif isinstance(statement, ast.If | ast.For | ast.While):
             _mark(statement.body, names, helper, test)

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.plan import Plan
@@ -38,14 +39,14 @@ def _canaries(plan: Plan, passed: Sequence[str], runner: Runner, proof: Proof) -
     names = {name.partition("[")[0] for name in passed}
     some = None if plan.root is None else _sample(names)
     sang, tried = False, False
-    for turned in _rounds(plan, some):
-        must_fail = {name for one in turned.values() for name in one.must_fail if name in names}
-        must_fail &= set(plan.expected) if plan.select is not None and plan.expected else must_fail
-        must_fail &= must_fail if some is None else some
-        if not must_fail:
-            continue
-        tried = True
-        sang = sings(plan, turned, must_fail, runner, proof)
+    for turn in _rounds(plan, some):
+        for _ in range(2):  # again with other values before anyone is accused: some may be equal by chance
+            turned = turn()
+            must_fail = _must_fail(plan, turned, names if some is None else some)
+            tried = tried or bool(must_fail)
+            sang = bool(must_fail) and sings(plan, turned, must_fail, runner, proof)
+            if not sang:
+                break
         if sang or proof.verdict is not None:
             break
     if sang:
@@ -56,22 +57,40 @@ def _canaries(plan: Plan, passed: Sequence[str], runner: Runner, proof: Proof) -
         proof.steps.append("canary")
 
 
-def _rounds(plan: Plan, some: Collection[str] | None) -> Iterator[dict[str, Canary]]:
-    """Yield the turned files of each round. The first turns helpers too."""
+def _must_fail(plan: Plan, turned: Mapping[str, Canary], names: Collection[str]) -> set[str]:
+    chosen = {name for one in turned.values() for name in one.must_fail if name in names}
+    return chosen & set(plan.expected) if plan.select is not None and plan.expected else chosen
+
+
+def _rounds(plan: Plan, some: Collection[str] | None) -> Iterator[Callable[[], dict[str, Canary]]]:
+    """Yield what turns the files for each round, with new values at each call. The first turns helpers too."""
     wanted = [path for path in plan.tests if some is None or any(name.partition("::")[0] == path for name in some)]
     sources = {path: plan.source(path) for path in wanted}
     helpers = {path: plan.source(path) for path in plan.helpers if path not in plan.tests}
     checkers = {path: found for path, text in helpers.items() if (found := canary.checkers(text, path)) is not None}
-    turned = {path: canary.turn(text, path, checkers) for path, text in sources.items()}
-    extra = {path: Canary(canary.turn_helper(helpers[path], path), ()) for path in checkers}
-    yield turned | extra
-    if any(one.other_ways for one in turned.values()):
-        yield {path: canary.turn(text, path, checkers, alike=True) for path, text in sources.items()} | extra
+    other_ways: list[bool] = []
+
+    def all_at_once() -> dict[str, Canary]:
+        turned = {path: canary.turn(text, path, checkers) for path, text in sources.items()}
+        other_ways.append(any(one.other_ways for one in turned.values()))
+        return turned | {path: Canary(canary.turn_helper(helpers[path], path), ()) for path in checkers}
+
+    def alike() -> dict[str, Canary]:
+        return {path: canary.turn(text, path, checkers, alike=True) for path, text in sources.items()}
+
+    def one_each(number: int, order: int) -> dict[str, Canary]:
+        draw = canary.Draw()
+        draw.order = order
+        return {path: canary.turn_one(text, path, number, draw) for path, text in sources.items()}
+
+    yield all_at_once
+    if any(other_ways):
+        yield alike
     most = max((canary.most_assertions(text, path) for path, text in sources.items()), default=0)
-    draw = canary.Draw()
+    order = canary.Draw().order
     rounds = ROUNDS if plan.root is None else PROJECT_ROUNDS
     for number in range(min(most, rounds) if most > 1 else 0):
-        yield {path: canary.turn_one(text, path, number, draw) for path, text in sources.items()}
+        yield partial(one_each, number, order)
 
 
 def _sample(names: set[str]) -> set[str]:

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from understudy_servers.testing.worker import bytecode, candidate, plain, pytest_runner
-from understudy_servers.testing.worker.events import channel
+from understudy_servers.testing.worker.events import channel, short
 from understudy_servers.testing.worker.failures import Sources
 from understudy_servers.testing.worker.guard import Guard
 from understudy_servers.testing.worker.remote import Line, RemoteModules
@@ -76,7 +76,7 @@ def _reached(helper: str) -> list[str]:
     found: set[str] = set()
     for module in list(sys.modules.values()):
         found |= getattr(getattr(module, helper, None), "__dict__", {}).get("reached", set())
-    return sorted(map(str, found))
+    return sorted(short(str(name).removesuffix(" (call)"), 400) for name in found)
 
 
 def _tell(put: Any, line: Line | None, watch: Coverage | None) -> None:
