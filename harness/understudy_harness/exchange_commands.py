@@ -13,7 +13,7 @@ from rich.table import Table
 from understudy_harness.benchmarks import KNOWN, open_benchmark
 from understudy_harness.benchmarks.fetching import FETCHABLE, fetch
 from understudy_harness.errors import SettingsError
-from understudy_harness.imported_arms import write_arms
+from understudy_harness.imported_arms import bare_arms, write_arms
 from understudy_harness.imports import Names, Source, parse_source, read_source
 from understudy_harness.marks import parse_words
 from understudy_harness.saving import save
@@ -94,6 +94,12 @@ def import_outcomes(
         click.echo(f"{said}, equal to the published {arm.source.total}." if _agrees(arm.source) else f"{said}.")
         for note in ([f"read: {arm.read}"] if arm.read else []) + arm.notes:
             click.echo(f"  {note}")
+    bare = bare_arms(out, benchmark, imported)
+    if len(bare) > 1 and any(arm.source.kind in ("S", "control") for arm in imported):
+        click.echo(
+            f"There are {len(bare)} bare small arms ({', '.join(bare)}); scaffolds of unknown models are compared with "
+            f"{bare[0]}. Import the others into a folder of their own to compare with those."
+        )
     written = write_arms(out, benchmark, imported, command=shlex.join(["understudy", *sys.argv[1:]]))
     click.echo(f"{written} rows written. Now: understudy gap report {out}")
 

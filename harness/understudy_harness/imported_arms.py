@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy_harness.benchmarks.data import file_hash
+from understudy_harness.errors import SettingsError
 from understudy_harness.imports import Imported, Names, Outcome
 from understudy_harness.journal import Damage, secrets_of
 from understudy_harness.ledger import LEDGER, Ledger, Row, Spend, read_ledger, short_hash
@@ -17,8 +18,10 @@ def write_arms(folder: Path, benchmark: str, arms: Sequence[Imported], *, comman
 
     Raises:
         LedgerError: The folder cannot be written.
+        SettingsError: An arm of that label is there already, with other outcomes.
     """
     header = _header(folder, benchmark, arms, command)
+    _refuse_taken_labels(known_arms(folder, benchmark), header["arms"])
     written = 0
     with Ledger(folder, secrets=secrets_of(os.environ)) as ledger:
         name = ledger.header(header)
@@ -29,6 +32,31 @@ def write_arms(folder: Path, benchmark: str, arms: Sequence[Imported], *, comman
                     ledger.write(row, name)
                     written += 1
     return written
+
+
+def known_arms(folder: Path, benchmark: str) -> list[dict[str, Any]]:
+    """What the headers of a folder say about the arms of a benchmark."""
+    if not (folder / LEDGER).is_file():
+        return []
+    headers = (line.record for line in read_ledger(folder) if not isinstance(line, Damage))
+    arms = (arm for header in headers if header.get("kind") == "header" for arm in header.get("arms", ()))
+    return [arm for arm in arms if arm.get("samples_of", arm.get("benchmark")) == benchmark]
+
+
+def bare_arms(folder: Path, benchmark: str, arms: Sequence[Imported]) -> list[str]:
+    """Labels of all bare arms of the small model, those in the folder first."""
+    there = [str(arm["label"]) for arm in known_arms(folder, benchmark) if arm.get("kind") == "L"]
+    return list(dict.fromkeys([*there, *(arm.source.label for arm in arms if arm.source.kind == "L")]))
+
+
+def _refuse_taken_labels(known: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> None:
+    taken = {str(arm["label"]): arm["id"] for arm in known}
+    for arm in new:
+        if taken.get(arm["label"], arm["id"]) != arm["id"]:
+            raise SettingsError(
+                f"The folder has an arm called {arm['label']!r} already, from other outcomes or read in another way. "
+                f"Give this one a label of its own, such as {arm['kind']}:NAME=PATH, or choose another --out."
+            )
 
 
 def _header(folder: Path, benchmark: str, arms: Sequence[Imported], command: str) -> dict[str, Any]:

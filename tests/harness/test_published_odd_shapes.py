@@ -242,9 +242,22 @@ def test_a_total_that_the_file_itself_states_is_checked(tmp_path: Path) -> None:
     assert "add up to 3 of 4 (75.00%), and 0.5 is published" in " ".join(result.output.split())
 
 
-def test_the_same_file_read_in_another_way_is_another_arm_and_never_mixed_in(tmp_path: Path) -> None:
+def test_the_same_file_read_in_another_way_is_another_arm_with_a_label_of_its_own(tmp_path: Path) -> None:
     content = '{"small": [1, 0], "large": [1, 1]}'
     assert invoke(tmp_path, "two.json", content, "", "--at small --by-order").exit_code == 0
-    assert "2 rows written" in invoke(tmp_path, "two.json", content, "", "--at large --by-order").output
+    taken = invoke(tmp_path, "two.json", content, "", "--at large --by-order")
+    assert taken.exit_code == 2
+    assert "The folder has an arm called 'L' already" in " ".join(taken.output.split())
+    assert "0 rows written" in invoke(tmp_path, "two.json", content, "", "--at small --by-order").output
+    words = ["import", "--out", str(tmp_path / "run"), "--benchmark", "b", "--at", "large", "--by-order"]
+    assert "2 rows written" in CliRunner().invoke(gap, [*words, "--arm", f"L:big={tmp_path / 'two.json'}"]).output
     (found,) = analyze(read_columns(tmp_path / "run")).benchmarks
     assert sorted(arm.score.value for arm in found.arms if arm.score is not None) == [0.5, 1.0]
+
+
+def test_scaffolds_beside_two_bare_arms_are_said_to_be_compared_with_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("id,a,b,c\nx,1,0,1\ny,0,0,1\n", encoding="utf-8")
+    arms = [f"--arm=L:one={path}#a", f"--arm=L:two={path}#b", f"--arm=S={path}#c"]
+    said = CliRunner().invoke(gap, ["import", "--out", str(tmp_path / "run"), "--benchmark", "b", *arms]).output
+    assert "There are 2 bare small arms (one, two); scaffolds of unknown models are compared with one." in said
