@@ -209,6 +209,6 @@ def test_every_attack_is_held_when_the_server_has_the_same_user_id(which: str) -
             env={**env, "TMPDIR": folder, "HOME": folder},
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=900,
         )
     assert done.returncode == 0, done.stdout[-4000:]

@@ -38,21 +38,22 @@ OWN_ONLY = {
     "sched_setaffinity": (203, 122, (0,)), "sched_setattr": (314, 274, (0,)), "migrate_pages": (256, 238, (0,)),
     "setpriority": (141, 140, (0, 0)), "ioprio_set": (251, 30, (1, 0)),
 }  # fmt: skip
-# clone, clone3, ioctl, socket
-SPECIAL = {"x86_64": (56, 435, 16, 41), "aarch64": (220, 435, 29, 198)}
+# clone, clone3, ioctl, socket, fcntl
+SPECIAL = {"x86_64": (56, 435, 16, 41, 72), "aarch64": (220, 435, 29, 198, 25)}
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 REFUSE, KILL, ALLOW = 0x00050000, 0x80000000, 0x7FFF0000
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+F_SETLEASE, F_NOTIFY = 1024, 1026  # on a file of the same user a lease makes others wait, a notice tells of them
 LOCAL_FAMILIES = (1, 2, 10, 16)  # unix, IPv4, IPv6, netlink: what a loopback-only namespace can do no harm with
 
 Instruction = tuple[int, int, int, int]
 
 
 def _program(*, loopback: bool, watching: bool) -> list[Instruction]:
-    clone, clone3, ioctl, socket = SPECIAL[MACHINE]
+    clone, clone3, ioctl, socket, fcntl = SPECIAL[MACHINE]
     column = 0 if MACHINE == "x86_64" else 1
     load_number: Instruction = (LOAD, 0, 0, 0)
     program: list[Instruction] = [
@@ -76,14 +77,15 @@ def _program(*, loopback: bool, watching: bool) -> list[Instruction]:
         (RETURN, 0, 0, REFUSE | EPERM),
         load_number,
     ]
-    program += [
-        (EQUAL, 0, 5, ioctl),
-        (LOAD, 0, 0, 24),
-        (EQUAL, 1, 0, TIOCSTI),
-        (EQUAL, 0, 1, TIOCLINUX),
-        (RETURN, 0, 0, REFUSE | EPERM),
-        load_number,
-    ]
+    for call_number, first, second in ((ioctl, TIOCSTI, TIOCLINUX), (fcntl, F_SETLEASE, F_NOTIFY)):
+        program += [
+            (EQUAL, 0, 5, call_number),
+            (LOAD, 0, 0, 24),
+            (EQUAL, 1, 0, first),
+            (EQUAL, 0, 1, second),
+            (RETURN, 0, 0, REFUSE | EPERM),
+            load_number,
+        ]
     for intel, arm, wanted in OWN_ONLY.values():
         program += _own_process_rules(arm if column else intel, wanted)
     program += _socket_rules(socket, loopback=loopback)

@@ -58,14 +58,12 @@ def y28_tests_in_the_memory_of_the_zygote():
 def y29_descriptors_of_others_by_proc():
     "refused"
     found = []
-    for pid in ("1", "self", str(os.getppid()), str(SUPERVISOR)):
-        for folder in ("fd", "fdinfo", "map_files", "task/1/fd", "ns", "attr"):
+    for pid in ("1", str(os.getppid()), str(SUPERVISOR)):
+        for path in glob.glob(f"/proc/{pid}/fd/*") + glob.glob(f"/proc/{pid}/map_files/*") + [f"/proc/{pid}/exe"]:
             try:
-                names = os.listdir(f"/proc/{pid}/{folder}")
+                found.append(os.readlink(path))
             except OSError:
                 continue
-            if pid != "self" and folder in {"fd", "map_files", "task/1/fd"}:
-                found.append((pid, folder, names[:3]))
     return "refused" if not found else str(found)
 
 
@@ -100,7 +98,6 @@ def y32_exchange_and_hide_by_rename():
         lambda: os.rename(f"{workspace}/test_attack.py", f"{workspace}/gone.py"),
         lambda: os.symlink("/etc/passwd", f"{workspace}/link"),
         lambda: os.mkdir(f"{workspace}/__pycache__"),
-        lambda: os.chmod(f"{workspace}/test_attack.py", 0o777),
         lambda: os.mkfifo(f"{workspace}/pipe"),
         lambda: call(
             316, ctypes.c_int(-100), SECRET.encode(), ctypes.c_int(-100), f"{TEMP}/x".encode(), ctypes.c_uint(2)
