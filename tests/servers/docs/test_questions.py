@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 
 from understudy_servers.docs.catalog import NotIndexed
-from understudy_servers.docs.commands import open_dense
 from understudy_servers.docs.desk import Desk
-from understudy_servers.docs.index.building import InlineBuilder
-from understudy_servers.docs.index.indexer import Indexer
 from understudy_servers.docs.index.search import search
 from understudy_servers.docs.index.store import Store
-from understudy_servers.docs.project import Project
 from understudy_servers.docs.readers.chunks import Chunk
 from understudy_servers.docs.sources.addable import folder_source
 from understudy_servers.docs.words import count_tokens, prose_of
@@ -104,22 +100,6 @@ def test_a_name_with_one_wrong_letter_finds_the_symbol_it_was_meant_to_be(instal
     assert ask(desk, "how does lib.minimise work")[0] == "lib.minimize"
     with pytest.raises(NotIndexed, match=r"Nearest: lib\.minimize\."):
         desk.symbol([desk.locate("lib")], "lib.minimise")
-
-
-def test_the_vector_of_a_question_leaves_out_the_code_it_shows(store: Store, tmp_path: Path, concepts: str) -> None:
-    pages = tmp_path / "pages"
-    pages.mkdir()
-    for name, text in {"one": "Feline animals purr.", "two": "A vehicle on wheels."}.items():
-        (pages / f"{name}.md").write_text(f"# {name.title()}\n\n{text}\n")
-    desk = Desk(store, Project(environ={}), InlineBuilder(store), dense=open_dense(store, concepts, ""))
-    desk.added = [folder_source(pages)]
-    desk.wait(*desk.locate("pages"))
-    Indexer(store, embedder=concepts).drain()
-
-    found = desk.ask(*desk.locate("pages"), "```\ncar()\n```\nWhich of them is a kitten?")
-
-    assert found.vectors == "ready"
-    assert found.pages[0].name == "one.md"
 
 
 def test_a_long_first_piece_leaves_room_for_others(install: Install, desk: Desk) -> None:

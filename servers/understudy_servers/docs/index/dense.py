@@ -12,7 +12,6 @@ from understudy_servers.docs.index.embedding import Embedder, EmbedderSpec, Embe
 from understudy_servers.docs.index.search import DEPTH
 from understudy_servers.docs.index.store import IndexedVersion, Store
 from understudy_servers.docs.index.vector_index import is_complete, vectors_of
-from understudy_servers.docs.words import prose_of
 
 if TYPE_CHECKING:
     from understudy_servers.docs.index.chroma import VectorStore
@@ -79,7 +78,7 @@ class LocalDense:
         if embedder is None or any(self.state(version) != "ready" for version in versions):
             return None
         try:
-            (vector,) = embedder.embed([prose_of(query)])
+            (vector,) = embedder.embed([query])
         except EmbedderUnavailable as error:
             logging.getLogger(__name__).warning("No vectors: %s", error)
             self._model_rests = time.monotonic() + REST_SECONDS
