@@ -79,7 +79,8 @@ def encode(record: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> bytes:
 
 def beginning(record: Mapping[str, Any]) -> bytes:
     """How a line begins whose first fields are these."""
-    return encode({"v": FORMAT, **record})[: -_TAIL - 1]
+    text = _dumps({"v": FORMAT, **record})[:-1]
+    return (_USERINFO.sub("", text) if "://" in text else text).encode("ascii")
 
 
 def is_sound(line: bytes) -> bool:

@@ -235,3 +235,13 @@ def test_line_ends_of_another_system_change_nothing_that_a_checksum_covers(tmp_p
     (tmp_path / "x.jsonl").write_bytes(content.replace(b"\n", b"\r\n"))
     (line,) = read(tmp_path / "x.jsonl")
     assert line.record["a"] == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("sample", ["plain", 'quo"te', "\u00fcml\u00e4ut\n", "http://me:secret@host/1", "\\back"])
+def test_a_transcript_is_found_under_any_name_of_its_sample(tmp_path: Path, sample: str) -> None:
+    row = Row(arm="one", benchmark="b", sample=sample, epoch=3, cluster="c", score=1, grade="right")
+    with Ledger(tmp_path) as ledger:
+        ledger.write(row, "h", [{"kind": "note"}])
+    (line,) = (tmp_path / TRANSCRIPTS).read_bytes().splitlines(keepends=True)
+    assert transcript_of(tmp_path, (0, len(line)), row.key) == [{"kind": "note"}]
+    assert transcript_of(tmp_path, (0, len(line)), RowKey("one", "another", 3)) == []
