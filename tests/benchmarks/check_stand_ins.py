@@ -107,6 +107,8 @@ def changed(reference: Mapping[str, str], choice: random.Random) -> tuple[str, d
         for match in re.finditer(old, text)
         if not text[text.rfind("\n", 0, match.start()) + 1 :].lstrip().startswith(("#", "//", "*", "/*", "import"))
     ]
+    if not places:
+        return "nothing to change", {**reference}
     path, match, new = choice.choice(places)
     text = match.string[: match.start()] + match.expand(new) + match.string[match.end() :]
     line = match.string.count("\n", 0, match.start())
