@@ -2,22 +2,11 @@
 
 import os
 
+from understudy_servers.testing.worker.tree import tree
+
+__all__ = ["exceeds", "tree"]
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def tree(pid: int) -> list[int]:
-    """The process and all its descendants."""
-    found, todo = [], [pid]
-    while todo:
-        current = todo.pop()
-        try:
-            for thread in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{thread}/children") as stream:
-                    todo += [int(word) for word in stream.read().split()]
-        except OSError:
-            continue
-        found.append(current)
-    return found
 
 
 def exceeds(pid: int, limit: int) -> bool:

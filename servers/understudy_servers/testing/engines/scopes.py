@@ -97,7 +97,7 @@ class Slot:
         self.scope, self.folder = scope, folder
         folder.mkdir()
         self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._killed = self._kills()
+        self._killed, self._held = self._kills(), Limits(memory_mb=0)
         with contextlib.suppress(OSError):
             _write(folder / "memory.oom.group", "1")
 
@@ -107,11 +107,14 @@ class Slot:
         Raises:
             OSError: the kernel refuses.
         """
+        if limits == self._held:
+            return
         total = limits.memory_mb + limits.disk_mb + limits.shm_mb + SLACK_MB
         _write(self.folder / "memory.max", str(total << 20))
         for name, value in (("memory.swap.max", "0"), ("pids.max", str(limits.processes + 8))):
             with contextlib.suppress(OSError):  # not every kernel counts swap; processes have a limit of their own too
                 _write(self.folder / name, value)
+        self._held = limits
 
     @property
     def overflowed(self) -> bool:

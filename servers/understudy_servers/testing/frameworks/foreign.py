@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from understudy_servers.testing.engines.raw import Raw
 from understudy_servers.testing.verdict.judge import Report
 from understudy_servers.testing.worker.files import SUPPORT
 
-__all__ = ["SUPPORT", "Foreign", "MissingToolchain", "finished", "program"]
+__all__ = ["SUPPORT", "Foreign", "MissingToolchain", "finished", "own", "program"]
 
 
 class MissingToolchain(Exception):
@@ -42,6 +43,12 @@ class Foreign(Protocol):
 
     def read(self, raw: Raw, mark: str) -> Report:
         """Read the report of a run that ended by itself."""
+
+
+def own(*names: str) -> dict[str, str]:
+    """Files beside this one, by name: what a framework gives as its `support`."""
+    folder = resources.files(__package__)
+    return {name: (folder / name).read_text(encoding="utf-8") for name in names}
 
 
 def program(name: str, cure: str) -> str:

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 from understudy_servers.testing.engines.raw import Raw
-from understudy_servers.testing.frameworks.foreign import SUPPORT, MissingToolchain, program
+from understudy_servers.testing.frameworks.foreign import SUPPORT, MissingToolchain, own, program
 from understudy_servers.testing.verdict.judge import Report, read_events
 
 SHARED = "reporter_events.mjs"
@@ -40,8 +39,7 @@ class Installed:
         return [node, str(script), *self.arguments, *words]
 
     def support(self) -> dict[str, str]:
-        folder = resources.files("understudy_servers.testing.frameworks")
-        return {name: (folder / name).read_text(encoding="utf-8") for name in (f"{self.name}_reporter.mjs", SHARED)}
+        return own(f"{self.name}_reporter.mjs", SHARED)
 
     def readable(self) -> list[str]:
         return []

@@ -1,20 +1,7 @@
 // Reports node:test over the private descriptor. Runs in the main process, where test files are not loaded.
-import { closeSync, readFileSync, readSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-
-const letter = Number(process.env.UNDERSTUDY_MARK);
-const read = Buffer.alloc(64);
-const mark = read.subarray(0, readSync(letter, read)).toString();
-closeSync(letter);
-const descriptor = Number(process.env.UNDERSTUDY_EVENTS);
-delete process.env.UNDERSTUDY_MARK;
-delete process.env.UNDERSTUDY_EVENTS;
-let number = 0;
-
-function put(event, facts) {
-  let line = Buffer.from(JSON.stringify({ k: mark, n: number++, e: event, ...facts }) + "\n");
-  while (line.length) line = line.subarray(writeSync(descriptor, line));
-}
+import { put } from "./reporter_events.mjs";
 
 function show(value) {
   let text;

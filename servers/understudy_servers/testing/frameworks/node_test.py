@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 from understudy_servers.testing.engines.raw import Raw
-from understudy_servers.testing.frameworks.foreign import SUPPORT, program
+from understudy_servers.testing.frameworks.foreign import SUPPORT, own, program
+from understudy_servers.testing.frameworks.javascript import SHARED
 from understudy_servers.testing.verdict.judge import Report, read_events
 
 
@@ -29,8 +29,7 @@ class NodeTest:
         return [node, "--test", f"--test-reporter={SUPPORT}/node_reporter.mjs", *names]
 
     def support(self) -> dict[str, str]:
-        folder = resources.files("understudy_servers.testing.frameworks")
-        return {"node_reporter.mjs": (folder / "node_reporter.mjs").read_text(encoding="utf-8")}
+        return own("node_reporter.mjs", SHARED)
 
     def readable(self) -> list[str]:
         return []

@@ -1,4 +1,4 @@
-// What the reporters for vitest and jest share: the private channel, and how a value is shown.
+// What the reporters share: the private channel, and for vitest and jest how a value is shown and a test is told.
 import { closeSync, readSync, writeSync } from "node:fs";
 
 const letter = Number(process.env.UNDERSTUDY_MARK);

@@ -26,6 +26,7 @@ from understudy_servers.testing.worker.syscalls import (
     close_from,
     prctl,
 )
+from understudy_servers.testing.worker.tree import tree
 from understudy_servers.testing.worker.warming import warm
 
 Play = Callable[[dict[str, Any], int, int | None], int]
@@ -157,7 +158,7 @@ def _hunt_orphans() -> None:
     """Without a process namespace: keep every descendant from forking, kill it, until none is left; then leave."""
     calm = 0
     while calm < 3:
-        children = _descendants(os.getpid())
+        children = tree(os.getpid())[1:]
         for pid in children:
             try:
                 resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
@@ -173,21 +174,6 @@ def _hunt_orphans() -> None:
         if children:
             time.sleep(0.001)
     os._exit(0)
-
-
-def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    todo = [pid]
-    while todo:
-        current = todo.pop()
-        try:
-            for thread in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{thread}/children") as stream:
-                    todo += [int(word) for word in stream.read().split()]
-        except OSError:
-            continue
-        found.append(current)
-    return found[1:]
 
 
 def _worker(job: dict[str, Any], layers: isolation.Layers, pipes: Pipes, play: Play, orders: int | None = None) -> None:
