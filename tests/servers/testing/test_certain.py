@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from understudy_servers.testing.verdict import canary
+from understudy_servers.testing.verdict import canary, control
 from understudy_servers.testing.verdict.near import near, near_literal
 
 STEP, FAR = 11, 1 << 60
@@ -135,6 +135,9 @@ def test_a_turned_assertion_expects_something_near_that_an_honest_candidate_cann
         ("assert f() == approx(0.5, abs=0.1)", "assert f() == approx(11.75, abs=0.1)"),
         ("assert P(1) == P(2)", None),
         ("assert f() == P(x)", None),
+        ("assert 'x' == f('y')", None),
+        ("assert f(1) is C.RED and f(2) is C.BLUE", None),
+        ("m.assert_called_with(1)", f"m.assert_called_with(1, {FAR})"),
         ("with pytest.raises(E, match='x'):\n        f()", f"with pytest.raises(E, match='never {FAR}'):\n        f()"),
         ("self.assertEqual(f(), P(3))", "self.assertEqual(f(), P(15))"),
         ("self.assertRaisesRegex(E, 'x', f)", f"self.assertRaisesRegex(E, 'never {FAR}', f)"),
@@ -148,6 +151,30 @@ def test_what_is_expected_can_also_stay_of_its_kind(assertion: str, turned: str 
     found = canary.turn(source, "t.py", None, draw, alike=True).source
     wanted = ast.unparse(ast.parse(f"def test_it(self):\n    {turned}\n"))
     assert turned is None or wanted in found
+
+
+def test_a_member_becomes_another_member_that_the_tests_name() -> None:
+    source = "def test_it():\n    assert f(1) is C.RED\n\ndef test_other():\n    assert f(2) is C.BLUE\n"
+    assert "assert f(1) is C.BLUE" in canary.turn(source, "t.py", alike=True).source
+    compared = source + "    assert C.RED is C.BLUE\n"
+    assert "assert f(1) is C.RED" in canary.turn(compared, "t.py", alike=True).source
+
+
+def test_a_control_takes_back_the_names_that_a_star_import_brings() -> None:
+    source = "import math\nfrom s import *\n\ndef test_it():\n    assert abs(f(1) - math.pi) < 1\n"
+    shaped = control.control(source, "t.py", canary.Draw(1)).source
+    assert "from s import *\nimport math\nabs = __import__('builtins').abs\n" in shaped
+
+
+def test_a_control_holds_its_own_tables_and_knows_its_cases() -> None:
+    source = (
+        "import pytest\nCASES = [(1, 2), (3, 4)]\n@pytest.mark.parametrize('a,b', CASES)\ndef test_it(a, b):\n"
+        "    assert f(a) == b\n\ndef test_all():\n    for a, b in CASES:\n        assert f(a) == b\n"
+    )
+    shaped = control.control(source, "t.py", canary.Draw(1))
+    assert shaped.cases == {"t.py::test_it": 2}
+    assert "assert (a, b) in [(1, 2), (3, 4)]" in shaped.source
+    assert "for a, b in [(1, 2), (3, 4)]:" in shaped.source
 
 
 def test_a_name_that_is_only_expected_is_changed_where_it_gets_its_value() -> None:

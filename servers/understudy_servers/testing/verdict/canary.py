@@ -223,10 +223,7 @@ class _Turner(ast.NodeTransformer):
 
     def _turn_call(self, node: ast.Call) -> ast.Call:
         if certain.is_mock_assert(node):
-            assert isinstance(node.func, ast.Attribute)
-            past = "awaited" if "await" in node.func.attr else "called"
-            node.func.attr = f"assert_{past}" if "not" in node.func.attr else f"assert_not_{past}"
-            node.args, node.keywords = [], []
+            self._turn_mock(node)
         elif certain.is_raises(node, self.names):
             self._turn_raises(node)
         elif isinstance(node.func, ast.Attribute) and certain.is_assert_method(node):
@@ -234,6 +231,18 @@ class _Turner(ast.NodeTransformer):
         elif certain.is_array_assert(node, self.names):
             node.args[1] = self._several()
         return node
+
+    def _turn_mock(self, node: ast.Call) -> None:
+        """Say that it was not called, or, `alike`, that it was called with one thing more."""
+        assert isinstance(node.func, ast.Attribute)
+        if node.args or node.keywords:
+            self.other_ways = self.hit = True
+        if self.alike and (node.args or node.keywords):
+            node.args.append(ast.Constant(self.draw.far))
+            return
+        past = "awaited" if "await" in node.func.attr else "called"
+        node.func.attr = f"assert_{past}" if "not" in node.func.attr else f"assert_not_{past}"
+        node.args, node.keywords = [], []
 
     def _turn_raises(self, node: ast.Call) -> None:
         """Expect another class of error, or text that no error has."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from understudy_servers.testing.verdict import canary, certain
 from understudy_servers.testing.verdict.certain import Function, Names
+from understudy_servers.testing.verdict.names import BUILTINS, kept_from_star
 
 # Names in tests that look at their own text: they may fail in another shape, honestly.
 _OWN_TEXT = frozenset(
@@ -49,7 +50,24 @@ def control(source: str, path: str, draw: canary.Draw) -> Control:
         if not certain.sites(node, seen) and not _drawn(node):
             _mark(node.body, seen, draw.name, name)
     _Inliner(tables).visit(tree)
+    _take_back(tree, kept_from_star([source]))
     return Control(canary.written(tree, draw), cases)
+
+
+def _take_back(tree: ast.Module, kept: Iterable[str]) -> None:
+    """After a star import, bind again what the tests imported or mean as a builtin."""
+    found = [(index, node) for index, node in enumerate(tree.body) if isinstance(node, ast.Import | ast.ImportFrom)]
+    stars = [index for index, node in found if _is_star(node)]
+    imports = [node for _, node in found if not _is_star(node)]
+    builtin = [name for name in kept if name in BUILTINS]
+    again = [node for node in imports if getattr(node, "module", "") != "__future__"]
+    for index in reversed(stars):
+        own = ast.parse("".join(f"{name} = __import__('builtins').{name}\n" for name in builtin)).body
+        tree.body[index + 1 : index + 1] = [*again, *own]
+
+
+def _is_star(node: ast.Import | ast.ImportFrom) -> bool:
+    return node.names[0].name == "*"
 
 
 def looks_at_itself(sources: Iterable[str]) -> bool:

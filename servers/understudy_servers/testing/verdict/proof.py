@@ -15,7 +15,7 @@ from understudy_servers.testing.verdict.judge import Judgement
 __all__ = ["ORDER", "Proof", "Runner", "prove"]
 
 SAMPLE = 40  # canaries of a project
-ROUNDS, PROJECT_ROUNDS = 4, 2  # rounds with one assertion of each test turned
+ROUNDS, PROJECT_ROUNDS = 8, 2  # rounds with one assertion of each test turned
 
 
 def prove(plan: Plan, passed: Sequence[str], hidden: Plan | None, runner: Runner) -> Proof:
@@ -88,7 +88,7 @@ def _rounds(plan: Plan, some: Collection[str] | None) -> Iterator[Callable[[], d
         yield alike
     most = max((canary.most_assertions(text, path) for path, text in sources.items()), default=0)
     order = canary.Draw().order
-    rounds = ROUNDS if plan.root is None else PROJECT_ROUNDS
+    rounds = ROUNDS if plan.guarded else PROJECT_ROUNDS
     for number in range(min(most, rounds) if most > 1 else 0):
         yield partial(one_each, number, order)
 
