@@ -1,5 +1,6 @@
 """Values written as lines: YAML, TOML, bullets and labels, as models write a call when they leave JSON alone."""
 
+import json
 import re
 import tomllib
 from collections.abc import Sequence
@@ -25,9 +26,11 @@ def lines_value(text: str) -> Any:
     """
     if re.match(r"\s*\[{1,2}[\w.]+\]{1,2}\s*\n", text):
         try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            value = tomllib.loads(text)
+            json.dumps(value, allow_nan=False)  # TOML has dates and NaN, which no argument is
+        except (ValueError, TypeError, RecursionError) as error:
             raise Unreadable(str(error)) from error
+        return value
     if _BLOCK_TEXT.search(text) and re.search(r"\n[ \t]*\n", text.strip()):
         raise Unreadable("empty lines in a text of several lines")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]

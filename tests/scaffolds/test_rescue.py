@@ -143,6 +143,12 @@ def test_any_text_is_read_or_refused_and_never_crashes(text: str) -> None:
     rescue(text, TOOLS)
 
 
+@pytest.mark.parametrize("value", ["2026-05-01", "nan", "[" * 5_000, "{a" * 50])
+def test_what_is_toml_and_no_argument_is_no_call(value: str) -> None:
+    rescued = rescue(f'[tool_call]\nname = "weather"\n[tool_call.arguments]\ncity = {value}\n', TOOLS)
+    assert rescued is None or not rescued.calls
+
+
 def test_a_bomb_of_brackets_is_refused() -> None:
     with pytest.raises(Unreadable):
         loads("[" * 100_000)
