@@ -136,7 +136,6 @@ def test_a_turned_assertion_expects_something_near_that_an_honest_candidate_cann
         ("assert P(1) == P(2)", None),
         ("assert f() == P(x)", None),
         ("assert 'x' == f('y')", None),
-        ("assert f(1) is C.RED and f(2) is C.BLUE", None),
         ("m.assert_called_with(1)", f"m.assert_called_with(1, {FAR})"),
         ("with pytest.raises(E, match='x'):\n        f()", f"with pytest.raises(E, match='never {FAR}'):\n        f()"),
         ("self.assertEqual(f(), P(3))", "self.assertEqual(f(), P(15))"),
