@@ -18,6 +18,7 @@ from understudy_harness import thinking as thinking_arms
 from understudy_harness.analysis import analyze
 from understudy_harness.arms import BARE, build_arms
 from understudy_harness.columns import read_columns
+from understudy_harness.doors import GRADER, OURS, used_by
 from understudy_harness.errors import SettingsError
 from understudy_harness.journal import secrets_of
 from understudy_harness.looks import count_look
@@ -139,6 +140,7 @@ def run(
         command=rerun_command(),
         **_limits(options),
     )
+    _refuse_unused_servers(settings)
     _execute_and_report(settings, allow_truncated=allow_truncated, dask=dask)
 
 
@@ -276,6 +278,20 @@ def _limits(options: dict[str, Any]) -> dict[str, Any]:
     kept = {name: options[name] for name in ("limit", "seed", "concurrency", "most_usd")}
     kept["epochs"] = options["epochs"] or 1
     return {**kept, "docs_wait_s": options["docs_wait"], "row_budget": budget}
+
+
+def _refuse_unused_servers(settings: Settings) -> None:
+    """Refuse a server that no scaffold calls by its name: a slip there would silently run ours instead."""
+    known = {*OURS, GRADER}
+    for cell in settings.cells:
+        for arm in cell.arms:
+            known |= used_by(arm.scaffold, settings.servers)
+    for name in settings.servers:
+        if name not in known:
+            ours = ", ".join(sorted(OURS))
+            raise SettingsError(
+                f"--server {name}=…: no scaffold of this run calls a server of that name. Ours are {ours}."
+            )
 
 
 def _named_server(text: str) -> tuple[str, str]:

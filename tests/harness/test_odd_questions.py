@@ -135,3 +135,9 @@ def test_an_address_that_is_none_is_refused_before_anything_is_dialed(tmp_path: 
     words = ["run", "--local", "fixture:nano", "--scaffold", "Vote()", "--benchmark", "fixture-sums", "--limit", "1"]
     said = ask(*words, "--out", tmp_path / "out", "--dask", address)
     assert "is no address of a scheduler. Write --dask tcp://HOST:PORT." in said
+
+
+def test_a_server_that_no_scaffold_calls_is_a_slip(tmp_path: Path) -> None:
+    words = ["run", "--local", "ollama:x", "--scaffold", "Docs()", "--benchmark", "fixture-facts"]
+    said = ask(*words, "--out", tmp_path / "out", "--server", "dosc=http://127.0.0.1:1/mcp")
+    assert "no scaffold of this run calls a server of that name. Ours are docs, testing, thinking." in said
