@@ -34,6 +34,8 @@ _ADVICE = {
     "tampered protected_files_changed": "This file belongs to the tests. Put it back as it was.",
     "tampered takes_over": "A file of this name would steer the tests. Give your file another name.",
     "tampered leaves_project": "This path leads out of the project. Write inside of it.",
+    "tampered changed": "The code changes what the tests check with. Leave builtins and libraries as they are.",
+    "tampered cases_changed": "The tests ran with other cases than are written. The code must leave the tests alone.",
     "tampered tests_vanished": "Tests that must run did not. The code must leave the tests alone.",
     "failed hidden_tests": "The visible tests pass, but others that you cannot see fail: solve the task in general.",
     "infra_error": "This says nothing about the code: the verifier could not run it.",
