@@ -62,7 +62,7 @@ async def _with_cluster(
     queues: Mapping[Models, deque[Work]],
     recorder: Recorder,
 ) -> None:
-    if not re.fullmatch(r"(?:\w+://)?[^\s/]+:\d+/?", address):
+    if not re.fullmatch(r"(?:inproc|ucx|ws|wss)://\S+|(?:\w+://)?[^\s/]+:\d+/?", address):
         raise SettingsError(f"--dask {address!r} is no address of a scheduler. Write --dask tcp://HOST:PORT.")
     try:
         client = await Client(address, asynchronous=True, timeout=CONNECT_S)
