@@ -21,7 +21,7 @@ def near(value: Any, step: int, far: int) -> Any:
         changed = [near(item, step, far) for item in value] or [step]
         return tuple(changed) if isinstance(value, tuple) else changed
     if isinstance(value, dict):
-        return {key: near(item, step, far) for key, item in value.items()} or {step: step}
+        return {**{key: near(item, step, far) for key, item in value.items()}, far: far}  # some compare keys only
     if isinstance(value, set | frozenset):
         return {near(item, step, far) for item in value} | {far}
     return far
