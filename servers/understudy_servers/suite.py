@@ -5,7 +5,6 @@ built in threads while it does, and only what needs them waits for them. Request
 handlers behind their own repair, so that a tool behaves here as it does alone.
 """
 
-import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -215,8 +214,11 @@ def build_suite(parts: list[Part]) -> Server[Any]:
     return server
 
 
-def parts_of(roots: tuple[Path, ...], store: Path | None, isolation: Any) -> list[Part]:
-    """The three servers with the options that `serve all` offers; each alone offers more."""
+def parts_of(roots: tuple[Path, ...], store: Path | None, isolation: Any, *, local: bool = True) -> list[Part]:
+    """The three servers with the options that `serve all` offers; each alone offers more.
+
+    `local` says that the client runs on this machine, so that the folders it names are folders here.
+    """
 
     def thinking() -> MCPApplication:
         from understudy_servers.thinking.server import build_server  # noqa: PLC0415 - a part loads in its own thread
@@ -226,21 +228,22 @@ def parts_of(roots: tuple[Path, ...], store: Path | None, isolation: Any) -> lis
         return build_server(Shelf(clock=time.time, store=Store(store).prepare() if store else None))
 
     def docs() -> MCPApplication:
-        from understudy_servers.docs.commands import default_home  # noqa: PLC0415
+        from understudy_servers.docs.commands import open_dense, open_store  # noqa: PLC0415
         from understudy_servers.docs.desk import Desk  # noqa: PLC0415
         from understudy_servers.docs.index.building import ProcessBuilder  # noqa: PLC0415
-        from understudy_servers.docs.index.store import Store  # noqa: PLC0415
         from understudy_servers.docs.project import Project  # noqa: PLC0415
         from understudy_servers.docs.server import build_server  # noqa: PLC0415
 
-        kept = Store(default_home())
-        desk = Desk(kept, Project(roots=roots or (Path.cwd(),), pythons=()), ProcessBuilder(kept), added=[])
-        return cast("MCPApplication", build_server(desk))
+        kept = open_store(None)
+        project = Project(roots=roots or (Path.cwd(),), pythons=())
+        desk = Desk(kept, project, ProcessBuilder(kept), dense=open_dense(kept, "", ""), added=[])
+        return cast("MCPApplication", build_server(desk, asks_roots=local and not roots))
 
     def testing() -> MCPApplication:
-        from understudy_servers.testing.engines.execute import Machine  # noqa: PLC0415
-        from understudy_servers.testing.server import Settings, build_server  # noqa: PLC0415
+        from understudy_servers.testing.commands import settings  # noqa: PLC0415
+        from understudy_servers.testing.server import build_server  # noqa: PLC0415
 
-        return cast("MCPApplication", build_server(Settings(machine=Machine(policy=isolation, python=sys.executable))))
+        chosen = settings(roots[0] if roots else None, policy=isolation)
+        return cast("MCPApplication", build_server(chosen))
 
     return [Part("thinking", thinking), Part("docs", docs), Part("testing", testing)]

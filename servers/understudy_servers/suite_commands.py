@@ -14,7 +14,7 @@ from understudy_servers.launch import MCPApplication, Transport, launch, transpo
     "roots",
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the project; repeatable. [default: the client's roots, else the working folder]",
+    help="Folder of the project; repeatable, tests run in the first. [default: the client's roots, else this folder]",
 )
 @click.option(
     "--store",
@@ -37,6 +37,6 @@ def serve(roots: tuple[Path, ...], store: Path | None, isolation: str, transport
         # half a second, less inside `launch`
         from understudy_servers.suite import build_suite, parts_of  # noqa: PLC0415
 
-        return cast("MCPApplication", build_suite(parts_of(roots, store, isolation)))
+        return cast("MCPApplication", build_suite(parts_of(roots, store, isolation, local=transport.address is None)))
 
     launch(build, transport)

@@ -16,7 +16,7 @@ from understudy_servers.testing.engines.warm import ZygoteLost
 from understudy_servers.testing.frameworks.ctrf import export as ctrf_export
 from understudy_servers.testing.frameworks.generic import Generic
 from understudy_servers.testing.frameworks.junit import export as junit_export
-from understudy_servers.testing.limits import Limits
+from understudy_servers.testing.limits import Limits, limits_of
 from understudy_servers.testing.machine import Machine, Warmth
 from understudy_servers.testing.project import interpreter
 from understudy_servers.testing.result import Result
@@ -27,7 +27,6 @@ from understudy_servers.testing.worker.surroundings import ALL
 if TYPE_CHECKING:
     from understudy_servers.testing.server import Settings
 
-LOOSE_S, PROJECT_S = 10.0, 120.0
 WATCH_S = 0.5
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -72,29 +71,26 @@ def machine_options(command: Any) -> Any:
 def settings(
     root: Path | None,
     *,
-    python: str | None,
-    policy: Any,
-    network: Any,
-    warmth: Any,
-    preload: str,
-    readable: tuple[str, ...],
-    timeout: float | None,
-    memory: int,
-    writes: bool,
-    protect: tuple[str, ...],
-    hidden: Path | None,
-    shell: str | None,
-    junit: str | None,
+    python: str | None = None,
+    policy: Any = "standard",
+    network: Any = "none",
+    warmth: Any = "auto",
+    preload: str = "",
+    readable: tuple[str, ...] = (),
+    timeout: float | None = None,
+    memory: int = Limits.memory_mb,
+    writes: bool = False,
+    protect: tuple[str, ...] = (),
+    hidden: Path | None = None,
+    shell: str | None = None,
+    junit: str | None = None,
 ) -> "Settings":
-    """The settings that the options mean."""
+    """The settings that the options mean. A project that a client names later gets the limits of a project too."""
     # with the MCP SDK, which `launch` imports more cheaply
     from understudy_servers.testing.server import Settings  # noqa: PLC0415
 
     root = None if root is None else root.resolve()
-    seconds = timeout or (PROJECT_S if root else LOOSE_S)
-    limits = Limits(wall_s=seconds, cpu_s=max(1, int(seconds * 2)), memory_mb=memory, address_mb=max(4096, memory * 4))
-    if root is not None:
-        limits = replace(limits, events_kb=65_536, processes=256, descriptors=1024)
+    loose, of_project = (limits_of(project=one, seconds=timeout, memory_mb=memory) for one in (False, True))
     names = tuple(name.strip() for name in preload.split(",") if name.strip())
     chosen = interpreter(root, python) if root else python or sys.executable
     machine = Machine(
@@ -104,10 +100,11 @@ def settings(
         warmth=warmth,
         preload=names,
         readable=tuple(os.path.realpath(path) for path in readable),
-        limits=limits,
+        limits=loose if root is None else of_project,
     )
     return Settings(
         machine=machine,
+        project_limits=of_project,
         python=python,
         root=root,
         protected=protect,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+LOOSE_S, PROJECT_S = 10.0, 120.0  # wall time where nobody asked for another
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -37,3 +39,10 @@ class Limits:
                 raise ValueError(f"The limit {name} must be a positive number, got {wish!r}.")
             changed[name] = min(type(known[name])(max(wish, 1 if isinstance(known[name], int) else wish)), known[name])
         return replace(self, **changed)
+
+
+def limits_of(*, project: bool, seconds: float | None = None, memory_mb: int = Limits.memory_mb) -> Limits:
+    """The limits for a loose problem or for a project, whose tests are more and may start servers of their own."""
+    wall = seconds or (PROJECT_S if project else LOOSE_S)
+    limits = Limits(wall_s=wall, cpu_s=max(1, int(wall * 2)), memory_mb=memory_mb, address_mb=max(4096, memory_mb * 4))
+    return replace(limits, events_kb=65_536, processes=256, descriptors=1024) if project else limits

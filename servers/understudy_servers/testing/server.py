@@ -24,6 +24,7 @@ from understudy_servers.testing.engines.isolation import SandboxRefused
 from understudy_servers.testing.engines.warm import ZygoteLost
 from understudy_servers.testing.explain import Unanswerable
 from understudy_servers.testing.frameworks.foreign import Foreign
+from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.project import Project, hidden_files, interpreter
 from understudy_servers.testing.result import Result
 from understudy_servers.testing.subjects import Loose, ProjectSubject, Subject
@@ -58,6 +59,7 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
     workers: int = max(1, (os.cpu_count() or 2) // 2)
     grade: bool = False
+    project_limits: Limits | None = None  # of every project; else those of the machine
     python: str | None = None  # the interpreter that was asked for; else each project's own
     root: Path | None = None
     protected: tuple[str, ...] = ()
@@ -213,15 +215,24 @@ class Door:
         if root not in self.projects:
             with readable(NotADirectoryError):
                 project = await to_thread.run_sync(self.settings.open_project, root)
-            machine = replace(self.settings.machine, python=interpreter(root, self.settings.python))
+            chosen = self.settings.project_limits or self.settings.machine.limits
+            machine = replace(self.settings.machine, python=interpreter(root, self.settings.python), limits=chosen)
             self.projects[root] = (Verifier(machine, workers=self.settings.workers, turns=self.verifier.turns), project)
         return self.projects[root]
 
 
 async def client_root(ctx: Context) -> Path | None:
-    """The first folder a client of the handshake era says it works in; None where it has no such word."""
+    """The first folder a client of the handshake era says it works in; None where it has no such word.
+
+    Never asked over HTTP: a folder's name there may come from another machine, or from somebody who wants to look.
+    """
     capabilities = ctx.client_capabilities
-    if capabilities is None or capabilities.roots is None or not ctx.session.can_send_request:
+    if (
+        ctx.headers is not None
+        or capabilities is None
+        or capabilities.roots is None
+        or not ctx.session.can_send_request
+    ):
         return None
     with warnings.catch_warnings(), move_on_after(ROOTS_S):
         warnings.simplefilter("ignore")  # deprecated by the protocol, and still what these clients speak

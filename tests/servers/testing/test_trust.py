@@ -1,15 +1,19 @@
 """What a client may decide and what a model may not: roots, and keys that only a host may send."""
 
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ListRootsResult, Root, TextContent
 from pydantic import FileUrl
 
+from understudy_servers.testing.commands import settings
 from understudy_servers.testing.engines.execute import Machine
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.server import Settings, build_server
@@ -69,6 +73,44 @@ async def test_a_root_of_the_person_goes_before_those_of_the_client(tmp_path: Pa
     async with Client(server, list_roots_callback=name_roots, mode="legacy") as client:
         result: Any = (await client.call_tool("run_tests", {})).structured_content
         assert (result["workspace"], result["verdict"]) == (str(mine), "passed")
+
+
+async def test_a_project_that_a_client_names_has_the_limits_of_a_project(tmp_path: Path) -> None:
+    here = project(tmp_path / "here", 1)
+
+    async def name_roots(context: ClientRequestContext) -> ListRootsResult:
+        return ListRootsResult(roots=[Root(uri=FileUrl(here.as_uri()))])
+
+    chosen = settings(None, python=sys.executable)
+    assert chosen.machine.limits.wall_s == 10
+    async with Client(build_server(chosen), list_roots_callback=name_roots, mode="legacy") as client:
+        result: Any = (await client.call_tool("run_tests", {})).structured_content
+        status: Any = (await client.call_tool("test_status", {})).structured_content
+    assert (result["verdict"], status["limits"]["wall_s"], status["limits"]["processes"]) == ("passed", 120, 256)
+
+
+async def test_a_client_over_http_names_no_folder_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = project(tmp_path / "mine", 1), project(tmp_path / "theirs", 2)
+    monkeypatch.chdir(mine)
+
+    async def name_roots(context: ClientRequestContext) -> ListRootsResult:
+        return ListRootsResult(roots=[Root(uri=FileUrl(theirs.as_uri()))])
+
+    server = build_server(Settings(machine=MACHINE))
+    app = server.streamable_http_app()
+    async with (
+        server.session_manager.run(),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:1", timeout=60) as http,
+        Client(
+            streamable_http_client("http://127.0.0.1:1/mcp", http_client=http),
+            list_roots_callback=name_roots,
+            mode="legacy",
+        ) as client,
+    ):
+        result: Any = (await client.call_tool("run_tests", {})).structured_content
+    assert (result["workspace"], result["verdict"]) == (str(mine), "passed")
 
 
 async def test_a_client_without_roots_gets_the_folder_it_started_the_server_in(
