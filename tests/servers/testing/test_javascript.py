@@ -150,6 +150,64 @@ def test_a_forged_pass_is_no_pass(project: Project, name: str, forgery: str) -> 
     assert not said.startswith("passed")
 
 
+PATCHES = {
+    "an assertion": "assert.strictEqual = assert.strict.strictEqual = () => {};",
+    "an assertion, for every import": "assert.strictEqual = () => {};\nsyncBuiltinESMExports();",
+    "an assertion, by its definition": 'Object.defineProperty(assert, "strictEqual", { value: () => {} });',
+    "the tests": 'require("node:test").test = () => {};\nsyncBuiltinESMExports();',
+}
+HANDS = (
+    'import { createRequire, syncBuiltinESMExports } from "node:module";\nimport assert from "node:assert";\n'
+    "const require = createRequire(import.meta.url);\n"
+)
+
+
+@pytest.mark.parametrize("name", ["node"])
+@pytest.mark.parametrize("patch", PATCHES)
+def test_code_cannot_patch_what_nodes_tests_assert_with(project: Project, patch: str) -> None:
+    project.code("a - b", before=f"{HANDS}try {{\n{PATCHES[patch]}\n}} catch {{}}")
+    code, said = project.run()
+    assert (code, said.startswith("failed")) == (1, True)
+
+
+NESTED = 'describe("sums", () => {{\n  it("adds", () => {equal});\n  it("adds again", () => {equal});\n}});\n'
+
+
+@pytest.mark.parametrize("name", ["node"])
+@pytest.mark.parametrize(
+    "way", ["process.exit(0)", "process.reallyExit(0)", "setTimeout(() => process.reallyExit(0), 50)"]
+)
+def test_code_that_leaves_while_a_suite_runs_is_no_pass(project: Project, way: str) -> None:
+    project.runner = project.runner._replace(head=project.runner.head.replace("import test", "import { describe, it }"))
+    slow = 'it("waits", (_, done) => setTimeout(done, 2000));\n' if "Timeout" in way else ""
+    project.tests(slow + NESTED.format(equal=project.runner.equal))
+    project.code(f"({way}, 0)")
+    code, said = project.run()
+    assert code == 1
+    assert not said.startswith("passed")
+
+
+@pytest.mark.parametrize("name", ["node"])
+def test_tests_that_come_through_a_file_of_the_projects_own_must_be_reported(project: Project) -> None:
+    (project.root / "words.js").write_text('export { describe, it } from "node:test";\n')
+    head = project.runner.head.replace('import test from "node:test"', 'import { describe, it } from "./words"')
+    project.runner = project.runner._replace(head=head.replace("./words", "./words.js"))
+    project.tests(NESTED.format(equal=project.runner.equal))
+    assert project.run()[1].startswith("passed: 2 passed")
+    project.code("0", before="process.exit(0);")
+    assert project.run()[0] == 1
+
+
+@pytest.mark.parametrize("name", ["node"])
+def test_a_plain_script_is_one_test_that_passes_when_it_ends_well(project: Project) -> None:
+    head = project.runner.head.replace('import test from "node:test";\n', "")
+    project.runner = project.runner._replace(head=head)
+    project.tests(f"{project.runner.equal};\n")
+    assert project.run()[1].startswith("passed: 1 passed")
+    project.code("a - b")
+    assert project.run()[0] == 1
+
+
 @pytest.mark.parametrize("name", ["vitest", "jest"])
 def test_a_runner_that_is_not_installed_in_the_project_is_a_sentence(project: Project, name: str) -> None:
     (project.root / "node_modules").unlink()

@@ -1,6 +1,6 @@
 // Reports node:test over the private descriptor. Runs in the main process, where test files are not loaded.
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { put } from "./reporter_events.mjs";
 
 function show(value) {
@@ -29,17 +29,30 @@ function failure(details) {
   return facts;
 }
 
-// A file that has no test of its own is one test: it passes when it ends with 0. One that has and ends early is not.
-function unreported(file, names) {
-  let source = "";
+function text(file) {
   try {
-    source = readFileSync(file, "utf8");
+    return readFileSync(file, "utf8");
   } catch {
-    return [];
+    return "";
   }
-  const declared = [...source.matchAll(/^(?:await )?(?:test|it)\s*\(\s*(["'])((?:(?!\1)[^\\\n])+)\1/gm)].map((one) => one[2]);
-  if (!names.size && /["']node:test["']/.test(source) && !declared.length) return ["its tests"];
-  return declared.filter((name) => !names.has(name));
+}
+
+// Whether a file uses node:test, itself or by files beside it that it imports.
+function usesTests(file, seen = new Set()) {
+  if (seen.has(file) || seen.size > 50) return false;
+  seen.add(file);
+  const source = text(file);
+  if (/["']node:test["']/.test(source)) return true;
+  const beside = [...source.matchAll(/(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\()\s*["'](\.{1,2}\/[^"'\n]+)["']/g)];
+  return beside.some(([, path]) => ["", ".js", ".mjs", ".cjs"].some((end) => usesTests(resolve(dirname(file), path + end), seen)));
+}
+
+// A file that has no test of its own is one test: it passes when it ends with 0. One that has and ends early is not.
+function unreported(file, names, begun) {
+  if (!names.size && usesTests(file)) return ["its tests"];
+  const declared = [...text(file).matchAll(/^(?:await )?(?:test|it)\s*\(\s*(["'])((?:(?!\1)[^\\\n])+)\1/gm)].map((one) => one[2]);
+  const unfinished = [...begun].filter(([, count]) => count > 0).map(([name]) => name);
+  return [...new Set([...declared.filter((name) => !names.has(name)), ...unfinished])];
 }
 
 export default async function* reporter(source) {
@@ -48,6 +61,7 @@ export default async function* reporter(source) {
   const path = [];
   const said = new Map();
   const files = new Map();
+  const begun = new Map();
   const whole_files = [];
   const everything = !process.execArgv.some((word) => word.startsWith("--test-name-pattern"));
   let failed = 0;
@@ -57,9 +71,14 @@ export default async function* reporter(source) {
       const file = resolve(data.file); // some versions of Node give it as it was found, others as a whole path
       said.set(file, ((said.get(file) ?? "") + data.message).slice(0, 600));
     }
+    if (!["test:enqueue", "test:start", "test:pass", "test:fail"].includes(type)) continue;
+    if (data.file && !begun.has(data.file)) begun.set(data.file, new Map());
+    const whole = Boolean(data.file) && data.nesting === 0 && resolve(data.name) === data.file;
+    const open = whole ? undefined : begun.get(data.file);
+    if (type === "test:enqueue") open?.set(data.name, (open.get(data.name) ?? 0) + 1);
     if (type === "test:start") path[data.nesting] = data.name;
     if (type !== "test:pass" && type !== "test:fail") continue;
-    const whole = Boolean(data.file) && data.nesting === 0 && resolve(data.name) === data.file;
+    open?.set(data.name, (open.get(data.name) ?? 0) - 1);
     if (data.file && !files.has(data.file)) files.set(data.file, new Set());
     if (!whole && data.nesting === 0) files.get(data.file)?.add(data.name);
     if (data.details?.type === "suite") continue;
@@ -80,7 +99,7 @@ export default async function* reporter(source) {
     put("test", told);
   }
   for (const [file, names] of everything ? files : []) {
-    for (const name of unreported(file, names)) {
+    for (const name of unreported(file, names, begun.get(file))) {
       errors += 1;
       put("collect_error", { id: `${file} > ${name}`, kind: "exception", message: "stands in the file and was not reported" });
     }

@@ -26,10 +26,11 @@ class NodeTest:
     def command(self, root: Path, select: Sequence[str] | None) -> list[str]:
         node = program("node", "Install Node.js 20 or newer.")
         names = [argument for word in select or () for argument in ("--test-name-pattern", word)]
-        return [node, "--test", f"--test-reporter={SUPPORT}/node_reporter.mjs", *names]
+        ours = (f"--import={SUPPORT}/node_guard.mjs", f"--test-reporter={SUPPORT}/node_reporter.mjs")
+        return [node, *ours, "--test", *names]
 
     def support(self) -> dict[str, str]:
-        return own("node_reporter.mjs", SHARED)
+        return own("node_reporter.mjs", "node_guard.mjs", SHARED)
 
     def readable(self) -> list[str]:
         return []
