@@ -17,7 +17,7 @@ from tests.servers.docs.tiny_bert import tiny_bert
 from understudy_servers.docs.desk import Desk
 from understudy_servers.docs.index import store as store_module
 from understudy_servers.docs.index.building import ProcessBuilder
-from understudy_servers.docs.index.embed_work import EmbedWork
+from understudy_servers.docs.index.embed_work import EmbedWork, prepare
 from understudy_servers.docs.index.embedding import CHECKED, FORMAT, EmbedderUnavailable, embedder_spec, model_folder
 from understudy_servers.docs.index.onnx_model import OnnxModel
 from understudy_servers.docs.index.store import Store
@@ -175,6 +175,25 @@ def test_a_prepared_model_that_is_damaged_is_made_again(tmp_path: Path, store: S
         OnnxModel(folder)
     try:
         assert work.step() == "waiting", "the indexer prepares what questions need, though nothing is left to embed"
+    finally:
+        work.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's and onnx's own
+def test_a_model_that_is_removed_while_it_is_open_is_made_again(tmp_path: Path, store: Store) -> None:
+    pytest.importorskip("torch", reason="preparing a model needs the docs extra")
+    tiny_bert(tmp_path / "tiny")
+    spec = embedder_spec(str(tmp_path / "tiny"))
+    assert spec is not None
+    assert prepare(spec, store.home).wait() == 0
+    chunk = Chunk(kind="prose", title="a", text="b", source="c", page="d")
+    store.publish(folder_source(store.home, "lib"), [chunk], fingerprint="x")
+    work = EmbedWork(store, spec)
+    assert [work.step(), work.step(), work.step()] == ["worked", "worked", "idle"]
+    shutil.rmtree(model_folder(spec, store.home))
+    try:
+        assert work.step() == "waiting"
     finally:
         work.stop()
 

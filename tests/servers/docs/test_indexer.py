@@ -305,3 +305,13 @@ def test_an_indexer_ends_when_its_folder_is_removed(store: Store) -> None:
     store.close()
     shutil.rmtree(store.home)
     indexer.run(idle=3600.0)
+
+
+def test_an_indexer_ends_when_its_folder_is_removed_and_something_makes_it_again(store: Store) -> None:
+    indexer = Indexer(store, embedder="off")
+    store.close()
+    shutil.rmtree(store.home)
+    (store.home / "chroma").mkdir(parents=True)
+    indexer.run(idle=3600.0)
+    Store(store.home).close()
+    indexer.run(idle=3600.0)

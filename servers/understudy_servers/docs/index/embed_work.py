@@ -42,8 +42,10 @@ class EmbedWork:
         if self.failed:
             return "idle"
         versions = incomplete(self.store, self.spec.name)
-        if not versions and not self._model_is_lost():
-            return "idle"
+        if not versions:
+            if not self._model_is_lost():
+                return "idle"
+            self._embedder = None  # one that is still open here is of no use to those who ask
         waiting = pending(self.store, versions[0], self.spec.name, CHUNKS_PER_STEP * self.workers) if versions else []
         if versions and not waiting:
             complete(self.store, versions[0], self.spec.name)

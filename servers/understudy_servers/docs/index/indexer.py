@@ -78,9 +78,9 @@ class Indexer:
             self.embedding = EmbedWork(store, spec, workers=workers)
 
     def run(self, idle: float) -> None:
-        """Work until there has been nothing to do for `idle` seconds, or somebody has removed the folder."""
+        """Work until there has been nothing to do for `idle` seconds, or somebody has removed the index."""
         last = time.monotonic()
-        while time.monotonic() - last < idle and self.store.home.is_dir():
+        while time.monotonic() - last < idle and self.store.in_place:
             outcome = self.step()
             if outcome != "idle":
                 last = time.monotonic()

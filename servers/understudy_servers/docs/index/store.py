@@ -78,11 +78,20 @@ class Store:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._lent() as connection, _transaction(connection):
                 _prepare(connection, self.path)
+            self._file = self.path.stat().st_ino
         except (OSError, sqlite3.Error) as error:
             raise IndexUnusable(
                 f"The documentation index {str(self.path)!r} does not open: {error}. Check the folder's permissions "
                 "and free space, give another with --home, or delete it: everything in it can be indexed again."
             ) from error
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that was opened still lies there: it may have been removed, and even replaced, since."""
+        try:
+            return self.path.stat().st_ino == self._file
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the pooled connections."""
