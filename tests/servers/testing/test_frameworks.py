@@ -244,6 +244,7 @@ def test_a_framework_is_found_by_its_files_and_started_for_a_selection(
     assert command[0].startswith(str(tools))
     assert [word for word in words if word in command] == words
     assert set(found.support()) <= {
+        "node_guard.mjs",
         "node_reporter.mjs",
         "vitest_reporter.mjs",
         "jest_reporter.mjs",
