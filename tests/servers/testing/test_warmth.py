@@ -3,7 +3,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from mcp import Client
 
 from understudy_servers.testing.engines import memory
 from understudy_servers.testing.engines.execute import Machine
+from understudy_servers.testing.engines.warm import Recipe
+from understudy_servers.testing.engines.zygote import Zygote
 from understudy_servers.testing.limits import Limits
 from understudy_servers.testing.server import Settings, build_server
 from understudy_servers.testing.workspace import address
@@ -124,3 +128,24 @@ async def test_an_interpreter_that_ends_at_once_is_reported_with_its_last_words(
         answer = await run(client, "return 2")
     assert answer["verdict"] == "infra_error"
     assert "ended before it was ready: no such encoding" in " ".join(answer["notes"])
+
+
+def test_a_run_that_ends_before_its_interpreter_gets_another_turn_costs_no_interpreter() -> None:
+    zygote = Zygote.start(Recipe(python=sys.executable))
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    nothing = os.open(os.devnull, os.O_RDWR)  # a job that is empty: the run ends at once
+    try:
+        for process in (zygote.process, *busy):
+            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+        for _ in range(50):
+            os.close(zygote.fork([nothing] * 4)[1])
+        assert zygote.alive
+        deadline = time.monotonic() + 30
+        while len(memory.tree(zygote.process.pid)) > 1:
+            assert time.monotonic() < deadline
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+        os.close(nothing)
+        zygote.close()

@@ -90,10 +90,8 @@ class Spare:
             thread.join(linger)
         if self.process.stdin is not None:
             self.process.stdin.close()
-        for thread, stream in zip(readers, (self.process.stdout, self.process.stderr), strict=True):
-            thread.join(0.1)
-            if stream is not None and not thread.is_alive():  # else something that left the group holds it open
-                stream.close()
+        for thread in readers:
+            thread.join(0.1)  # longer only where something that left the group holds its pipe open
 
     def _greet(self) -> None:
         text = sources()
@@ -201,7 +199,8 @@ def _write(stream: IO[bytes] | None, data: bytes) -> None:
 
 
 def _chunks(stream: IO[bytes] | None) -> Any:
+    """What comes through a pipe, which is closed at its end by the thread that reads it."""
     assert stream is not None
-    with contextlib.suppress(OSError, ValueError):
+    with stream, contextlib.suppress(OSError, ValueError):
         while data := stream.read(CHUNK):
             yield data

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+from typing import Any
 
 from understudy_servers.testing.worker import child, play, turbo
 from understudy_servers.testing.worker.syscalls import fork_into
@@ -28,7 +29,7 @@ def main(descriptor: int) -> None:
     facts = warm(settings)
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # monitors are reaped by the kernel
+    signal.signal(signal.SIGCHLD, _reap)
     server.send(json.dumps(facts).encode())
     while True:
         _serve_one(server)
@@ -46,20 +47,33 @@ def _serve_one(server: socket.socket) -> None:
     numbers, cgroup = list(received), None
     if order["scoped"]:
         cgroup = numbers.pop()
+    # A run may end before the next line: until a handle stands for it, it must not be reaped.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     pid, scoped = _fork(cgroup)
     if pid == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         server.close()
         if cgroup is not None:
             os.close(cgroup)
         child.run(numbers, play.play)
     handle = os.pidfd_open(pid)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     rights = array.array("i", [handle])
     answer = json.dumps({"pid": pid, "scoped": scoped}).encode()
     server.sendmsg([answer], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     os.close(handle)
     for number in received:
         os.close(number)
+
+
+def _reap(*_: Any) -> None:
+    """Let go of every run that has ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 def _fork(cgroup: int | None) -> tuple[int, bool]:
