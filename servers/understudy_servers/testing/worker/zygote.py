@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import socket
-from typing import Any
 
 from understudy_servers.testing.worker import child, play, turbo
 from understudy_servers.testing.worker.syscalls import fork_into
@@ -29,7 +28,7 @@ def main(descriptor: int) -> None:
     facts = warm(settings)
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # monitors are reaped by the kernel
     server.send(json.dumps(facts).encode())
     while True:
         _serve_one(server)
@@ -47,18 +46,16 @@ def _serve_one(server: socket.socket) -> None:
     numbers, cgroup = list(received), None
     if order["scoped"]:
         cgroup = numbers.pop()
-    # A run may end before the next line: until a handle stands for it, it must not be reaped.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # one that ends before a handle stands for it must not be reaped
     pid, scoped = _fork(cgroup)
     if pid == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         server.close()
         if cgroup is not None:
             os.close(cgroup)
         child.run(numbers, play.play)
     handle = os.pidfd_open(pid)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _reap()
     rights = array.array("i", [handle])
     answer = json.dumps({"pid": pid, "scoped": scoped}).encode()
     server.sendmsg([answer], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
@@ -67,8 +64,8 @@ def _serve_one(server: socket.socket) -> None:
         os.close(number)
 
 
-def _reap(*_: Any) -> None:
-    """Let go of every run that has ended."""
+def _reap() -> None:
+    """Let go of the runs that ended while the kernel did not do it."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
